@@ -72,7 +72,13 @@ def parse_timestamp(text: str) -> float:
     seconds = (moment - _EPOCH) // timedelta(seconds=1)
     if not iso["fraction"]:
         return checked(float(seconds), text)
-    return checked(float(seconds + Fraction(f"0.{iso['fraction']}")), text)
+    return checked(float(seconds + _fraction(iso["fraction"])), text)
+
+
+def _fraction(digits: str) -> Fraction:
+    """A fraction of a second. Past 1,100 digits only "is there more" can change the nearest double."""
+    more = "1" if digits[1100:].strip("0") else ""
+    return Fraction(f"0.{digits[:1100]}{more}")
 
 
 def to_timestamp(when: object) -> float:

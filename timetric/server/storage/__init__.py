@@ -8,6 +8,7 @@ Times (``now``, ``created``) are Unix seconds, UTC, and come from the caller.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from timetric.points import Point, Value
@@ -120,3 +121,14 @@ class Storage(Protocol):
 
     def close(self) -> None:
         """Give back files and connections."""
+
+
+def open_storage(directory: str | Path) -> Storage:
+    """The store in a directory, made where there is none.
+
+    Raises StorageError where the directory can't be written, or a newer timetric made the store.
+    """
+    from timetric.server.storage.database import create_directory
+    from timetric.server.storage.sqlite import SqliteStorage
+
+    return SqliteStorage(create_directory(Path(directory)))
