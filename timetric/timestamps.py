@@ -102,7 +102,9 @@ def to_timestamp(when: object) -> float:
             return parse_timestamp(text)
         return _parse_words(text)
     if isinstance(when, bool) or not isinstance(when, (Real, Decimal)):
-        raise InvalidPoint(f"{shown(when)} is no timestamp (a number, datetime, date or date string)")
+        raise InvalidPoint(
+            f"{shown(when)} is no timestamp (a number, datetime, date or date string)"
+        )
     try:
         return checked(float(when), when)
     except OverflowError as error:  # an int past a double's range

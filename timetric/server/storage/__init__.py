@@ -92,7 +92,9 @@ class Storage(Protocol):
     def revoke(self, key: str) -> None:
         """Raises Missing."""
 
-    def create(self, id: str, owner: User, metadata: Metadata, points: Columns, now: float) -> Series:
+    def create(
+        self, id: str, owner: User, metadata: Metadata, points: Columns, now: float
+    ) -> Series:
         """Make a series with its first points. Raises Taken."""
 
     def series(self, id: str) -> Series:

@@ -151,8 +151,7 @@ class SqliteStorage:
         while left:
             with self._database.reading() as db:
                 rows = db.execute(
-                    "SELECT t, v FROM tail WHERE series = ? AND t > ? AND t < ?"
-                    " ORDER BY t LIMIT ?",
+                    "SELECT t, v FROM tail WHERE series = ? AND t > ? AND t < ? ORDER BY t LIMIT ?",
                     (series.key, after, end, min(left, _PIECE)),
                 ).fetchall()
             if not rows:
@@ -191,7 +190,20 @@ def _fields(metadata: Metadata) -> tuple[object, ...]:
 
 
 def _series(row: tuple[object, ...]) -> Series:
-    key, id, user_key, user_name, title, caption, description, tags, *rest, public, created, updated = row
+    (
+        key,
+        id,
+        user_key,
+        user_name,
+        title,
+        caption,
+        description,
+        tags,
+        *rest,
+        public,
+        created,
+        updated,
+    ) = row
     metadata = Metadata(
         title, caption, description, tuple(json.loads(tags)), *rest, public=bool(public)
     )

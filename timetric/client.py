@@ -1,0 +1,190 @@
+"""The client: a config, an auth strategy, a transport, and the series they give."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Tuple, Union
+from urllib.parse import urlencode, urljoin, urlsplit
+
+from timetric import auth
+from timetric import config as configs
+from timetric.exceptions import BadReply, BadRequest, ConfigError
+from timetric.points import format_value
+from timetric.request import Body, Request
+from timetric.series import Series
+from timetric.timestamps import shown
+from timetric.transport import Transport
+from timetric.upload import multipart_file
+
+if TYPE_CHECKING:
+    import httplib2
+
+DEFAULT_URL = "http://127.0.0.1:8000/"
+
+#: Names and texts of a query or form; a name may stand in it more than once.
+Params = Union[Mapping[str, str], Iterable[Tuple[str, str]]]
+
+_FORM = "application/x-www-form-urlencoded"
+_ID = re.compile(r"[A-Za-z0-9_-]{22}")
+
+
+class TimetricClient:
+    """A user's access to a timetric service. Safe to share between threads.
+
+    ``config`` is any mapping (see docs/client); without one the environment is read, then this
+    machine's config file. ``timeout`` bounds one network step and ``deadline`` a whole call with
+    its ``retries``, in seconds.
+
+    Raises ConfigError where the config lacks what its ``authtype`` needs.
+    """
+
+    def __init__(
+        self,
+        config: Mapping[str, Any] | None = None,
+        user_agent: str = "timetric-python",
+        *,
+        timeout: float = 10.0,
+        deadline: float = 60.0,
+        retries: int = 4,
+    ) -> None:
+        #: The mapping that was given, itself.
+        self.config = configs.load() if config is None else config
+        #: The service's base URL.
+        self.url = _base_url(configs.lookup(self.config, "url") or DEFAULT_URL)
+        self.user_agent = user_agent
+        self.auth = auth.from_config(self.config)
+        self.transport = Transport(timeout=timeout, deadline=deadline, retries=retries)
+
+    def __repr__(self) -> str:
+        return f"<TimetricClient {self.url} {self.auth!r}>"
+
+    def __enter__(self) -> TimetricClient:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections. The client can still be used, and opens new ones."""
+        self.transport.close()
+
+    def series(self, id: str) -> Series:
+        """A handle on the series with this ID; the service is not asked.
+
+        Raises BadRequest where this can be no ID.
+        """
+        if not _ID.fullmatch(id):
+            raise BadRequest(f"{shown(id)} is no series ID (22 letters, digits, - and _)")
+        return Series(self, id)
+
+    def create_series(
+        self,
+        data: object = None,
+        *,
+        title: str,
+        caption: str,
+        description: str = "",
+        tags: Iterable[str] = (),
+        unit: str = "",
+        source: str = "",
+        source_url: str = "",
+        latitude: float | None = None,
+        longitude: float | None = None,
+        public: bool = False,
+    ) -> Series:
+        """Make a series, with the points of ``data`` (as Series.rewrite takes them) if given.
+
+        Private unless ``public``. Raises InvalidPoint and BadRequest for what can't be taken.
+        """
+        tag_list = [tags] if isinstance(tags, str) else tags
+        fields = {
+            "title": title,
+            "caption": caption,
+            "description": description,
+            "unit": unit,
+            "source": source,
+            "source_url": source_url,
+            "latitude": "" if latitude is None else format_value(latitude),
+            "longitude": "" if longitude is None else format_value(longitude),
+            "public": format_value(public),
+        }
+        params = [(name, text) for name, text in fields.items() if text]
+        params += [("tags", tag) for tag in tag_list]
+        files = None if data is None else {"csv": data}
+        reply, _ = self.post("create/", params, files=files)
+        return Series(self, _created_id(reply.get("location", "")))
+
+    # The HTTP methods. A URL is one of this service's, whole or from its base on. Each returns
+    # (the reply's headers and status, its body), and raises unless the status is 2xx.
+
+    def get(self, url: str, params: Params = ()) -> tuple[httplib2.Response, bytes]:
+        """GET with ``params`` in the query."""
+        return self.request("GET", _with_query(url, params))
+
+    def delete(self, url: str, params: Params = ()) -> tuple[httplib2.Response, bytes]:
+        """DELETE with ``params`` in the query."""
+        return self.request("DELETE", _with_query(url, params))
+
+    def post(
+        self, url: str, params: Params = (), files: Mapping[str, object] | None = None
+    ) -> tuple[httplib2.Response, bytes]:
+        """POST a form of ``params``; as multipart where there are ``files``: names and CSV data."""
+        if not files:
+            form = urlencode(_pairs(params)).encode("ascii")
+            return self.request("POST", url, form, _FORM)
+        with multipart_file(_pairs(params), files) as (content_type, body):
+            return self.request("POST", url, body, content_type)
+
+    def put(
+        self, url: str, body: Body, content_type: str = "text/csv"
+    ) -> tuple[httplib2.Response, bytes]:
+        """PUT a body: bytes, or a binary file, sent from its start."""
+        return self.request("PUT", url, body, content_type)
+
+    def request(
+        self, method: str, url: str, body: Body = b"", content_type: str | None = None
+    ) -> tuple[httplib2.Response, bytes]:
+        """Sign and send a request. Raises BadRequest for another service's URL."""
+        whole = urljoin(self.url, url)
+        if not whole.startswith(self.url):
+            raise BadRequest(f"{url} is not of the service {self.url}, so it gets no credentials")
+        headers = {"user-agent": self.user_agent}
+        if content_type:
+            headers["content-type"] = content_type
+        return self.transport.send(Request(method, whole, headers, body), self.auth.sign)
+
+
+def _base_url(url: str) -> str:
+    """The service's URL with one slash at its end. Raises ConfigError where it can be none."""
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ConfigError(f"url {shown(url)} is no http or https address")
+    if parts.username or parts.password or parts.query or parts.fragment:
+        raise ConfigError("url may hold no credentials, query or fragment")
+    return url.rstrip("/") + "/"
+
+
+def _pairs(params: Params) -> list[tuple[str, str]]:
+    return list(params.items() if isinstance(params, Mapping) else params)
+
+
+def _with_query(url: str, params: Params) -> str:
+    query = urlencode(_pairs(params))
+    if not query:
+        return url
+    return f"{url}{'&' if '?' in url else '?'}{query}"
+
+
+def _created_id(location: str) -> str:
+    """The series ID in a Location; the rest of it, such as its host, is not followed."""
+    id = urlsplit(location).path.rstrip("/").rpartition("/")[2]
+    if not _ID.fullmatch(id):
+        raise BadReply("the service did not say where the new series is; is it a timetric service?")
+    return id

@@ -1,0 +1,88 @@
+"""What is uploaded, as a file that can be sent again whole: CSV and multipart bodies.
+
+Whatever can't be rewound (pairs, a text file, a pipe, a file read half way) is first written to
+a temporary file, so that nothing is sent of data that turns out to be bad, and a retry sends all.
+"""
+
+from __future__ import annotations
+
+import io
+import secrets
+import shutil
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from tempfile import SpooledTemporaryFile
+from typing import BinaryIO, cast
+
+from timetric.exceptions import InvalidPoint
+from timetric.points import format_csv, to_points
+from timetric.timestamps import shown
+
+_MEMORY = 1 << 20  # bytes kept in memory before a temporary file is used
+_PIECE = 1 << 16  # bytes or characters read at a time
+
+
+@contextmanager
+def csv_file(data: object) -> Iterator[BinaryIO]:
+    """A seekable file of CSV, from its start, of a caller's file or pairs.
+
+    Raises InvalidPoint naming the pair that can't be taken.
+    """
+    if _is_rewindable(data):
+        yield cast(BinaryIO, data)
+        return
+    with SpooledTemporaryFile(max_size=_MEMORY) as spool:
+        for piece in _pieces(data):
+            spool.write(piece)
+        yield cast(BinaryIO, spool)
+
+
+@contextmanager
+def multipart_file(
+    fields: Iterable[tuple[str, str]], files: Mapping[str, object]
+) -> Iterator[tuple[str, BinaryIO]]:
+    """The Content-Type and body of a multipart form (RFC 7578) of text fields and CSV files."""
+    boundary = secrets.token_hex(16)
+    with SpooledTemporaryFile(max_size=_MEMORY) as spool:
+        for name, text in fields:
+            spool.write(_part(boundary, name) + b"\r\n" + text.encode("utf-8") + b"\r\n")
+        for name, data in files.items():
+            spool.write(_part(boundary, name, filename=f"{name}.csv"))
+            spool.write(b"Content-Type: text/csv\r\n\r\n")
+            with csv_file(data) as file:
+                file.seek(0)
+                shutil.copyfileobj(file, spool, _PIECE)
+            spool.write(b"\r\n")
+        spool.write(f"--{boundary}--\r\n".encode())
+        yield f"multipart/form-data; boundary={boundary}", cast(BinaryIO, spool)
+
+
+def _part(boundary: str, name: str, filename: str | None = None) -> bytes:
+    named = f'; filename="{filename}"' if filename else ""
+    head = f'--{boundary}\r\nContent-Disposition: form-data; name="{name}"{named}\r\n'
+    return head.encode("utf-8")
+
+
+def is_file(data: object) -> bool:
+    return callable(getattr(data, "read", None))
+
+
+def _is_rewindable(data: object) -> bool:
+    """A binary file of the standard library's that stands at its start and can go back there."""
+    known = isinstance(data, (io.BufferedReader, io.BufferedRandom, io.BytesIO, io.FileIO))
+    return known and data.seekable() and data.tell() == 0
+
+
+def _pieces(data: object) -> Iterator[bytes]:
+    if is_file(data):
+        return _file_pieces(data)
+    if isinstance(data, (str, bytes)) or not isinstance(data, Iterable):
+        raise InvalidPoint(
+            f"{shown(data)} is no data: give pairs of a timestamp and a value, or an open file"
+        )
+    return format_csv(to_points(data))
+
+
+def _file_pieces(file: object) -> Iterator[bytes]:
+    while piece := file.read(_PIECE):  # type: ignore[attr-defined]
+        yield piece.encode("utf-8") if isinstance(piece, str) else piece
