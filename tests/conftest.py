@@ -1,0 +1,61 @@
+"""What most tests need: a real service on loopback, started once as a user would start it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+import timetric
+
+ROOT = Path(__file__).parent.parent
+
+#: Which Python runs the service; the client's tests also run on Pythons that can't.
+SERVICE_PYTHON = os.environ.get("TIMETRIC_TEST_PYTHON", sys.executable)
+
+
+class RunningService(NamedTuple):
+    """A service in a process of its own; ``config`` is its owner's, for TimetricClient."""
+
+    url: str
+    config: dict[str, Any]
+    client: timetric.TimetricClient
+
+
+@pytest.fixture(scope="session")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningService]:
+    home = tmp_path_factory.mktemp("service")
+    environment = {**os.environ, "HOME": str(home), "XDG_CONFIG_HOME": str(home / "config")}
+    environment.pop("TIMETRIC_CONFIG", None)
+    command = [SERVICE_PYTHON, "-m", "timetric", "serve", "--port", "0"]
+    with subprocess.Popen(
+        [*command, "--data", str(home / "data")],
+        cwd=ROOT,
+        env=environment,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        first_line = process.stdout.readline()  # printed once it accepts requests
+        assert "http://" in first_line, f"the service did not start: {first_line!r}"
+        config = json.loads((home / "config/timetric/config.json").read_text())
+        with timetric.TimetricClient(config) as client:
+            yield RunningService(config["url"], config, client)
+        process.terminate()
+
+
+@pytest.fixture
+def client(service: RunningService) -> timetric.TimetricClient:
+    return service.client
+
+
+@pytest.fixture
+def series(client: timetric.TimetricClient) -> timetric.Series:
+    """A new, empty series."""
+    return client.create_series(title="Office power", caption="Power drawn by the office")
