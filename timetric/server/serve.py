@@ -1,0 +1,155 @@
+"""The service as processes: a supervisor, and one worker under it that holds the store."""
+
+from __future__ import annotations
+
+import http.client
+import logging
+import multiprocessing
+import multiprocessing.util
+import os
+import signal
+import socket
+import threading
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from granian.constants import HTTPModes, Interfaces
+from granian.http import HTTP1Settings
+from granian.server.mp import MPServer
+
+from timetric.server import create_app
+from timetric.server.storage import open_storage
+
+#: Seconds that requests in flight get to end in, once the service is told to stop.
+GRACE = 20
+
+#: A slow client holds a thread, so there are many; they are started when needed and end idle.
+THREADS, BACKLOG, BACKPRESSURE = 1200, 4096, 4000
+
+
+class ServeError(Exception):
+    """The service can't start, or ended by itself; the text says why in a sentence."""
+
+
+class Address(NamedTuple):
+    """Where to listen: a numeric IP address and a port."""
+
+    ip: str
+    port: int
+
+    @property
+    def netloc(self) -> str:
+        """As it stands in a URL."""
+        return f"[{self.ip}]:{self.port}" if ":" in self.ip else f"{self.ip}:{self.port}"
+
+
+def find_address(host: str, port: int) -> Address:
+    """The numeric address of ``host``, once it is clear that nobody listens there.
+
+    Port 0 becomes a free one. The server binds with SO_REUSEPORT, with which a second service
+    would start and get every other request; so the port is bound once without it before.
+    Raises ServeError.
+    """
+    try:
+        family, _, _, _, place = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family, socket.SOCK_STREAM) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(place)
+            return Address(*probe.getsockname()[:2])
+    except OSError as error:  # an unknown name, a port in use, no right to it
+        raise ServeError(
+            f"can't listen on {host} port {port} ({error.strerror}); "
+            "stop what listens there, or choose another with --port or --host"
+        ) from error
+
+
+def run(directory: Path, address: Address, base_url: str | None, ready: Callable[[], None]) -> None:
+    """Serve the store in ``directory`` until SIGINT, SIGTERM or SIGHUP.
+
+    ``ready`` is called in the worker once it answers requests; it must be picklable. Raises
+    ServeError where the worker ends by itself.
+    """
+    load = partial(_load, directory, address, base_url, ready)
+    server = MPServer(
+        "timetric",
+        address=address.ip,
+        port=address.port,
+        interface=Interfaces.WSGI,
+        workers=1,
+        blocking_threads=THREADS,
+        backlog=BACKLOG,
+        backpressure=BACKPRESSURE,
+        http=HTTPModes.http1,
+        websockets=False,
+        http1_settings=HTTP1Settings(header_read_timeout=60_000),
+        workers_kill_timeout=GRACE,
+        log_enabled=False,
+    )
+    server.on_startup(partial(_end_on_hangup, server, signal.getsignal(signal.SIGHUP)))
+    try:
+        server.serve(target_loader=load, wrap_loader=False)
+    except RuntimeError as error:  # granian's, of the socket: its first line says what is wrong
+        raise ServeError(str(error).partition("\n")[0]) from error
+    except SystemExit as end:  # granian's, where the worker ended before it was told to
+        if not server.interrupt_signal:
+            raise ServeError("the worker process ended by itself, so the service stops") from end
+
+
+def _end_on_hangup(server: MPServer, before: Any) -> None:
+    """End when the terminal closes, where granian would reload; under nohup go on."""
+    nohup = before is signal.SIG_IGN
+    signal.signal(signal.SIGHUP, before if nohup else server.signal_handler_interrupt)
+
+
+def _load(
+    directory: Path, address: Address, base_url: str | None, ready: Callable[[], None]
+) -> Callable[..., Any]:
+    """The WSGI app, made in the worker."""
+    # Until granian's own handlers are in place, the supervisor's, inherited, would swallow its
+    # SIGTERM; an interrupt from the terminal reaches the supervisor too, which then sends one.
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    logging.basicConfig(format="%(asctime)s %(message)s", level=logging.WARNING)
+    logging.getLogger("timetric").setLevel(logging.INFO)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    threading.Thread(target=_call_when_answering, args=(address, ready), daemon=True).start()
+    storage = open_storage(directory)
+    # atexit does not run in a worker, this does
+    multiprocessing.util.Finalize(None, storage.close, exitpriority=10)
+    return create_app(storage, base_url=base_url, hosts=(address.ip,))
+
+
+def _end_with_parent() -> None:
+    """End this worker, gracefully and then anyhow, when the supervisor dies by SIGKILL.
+
+    Else it would hold the port and the store with nobody to stop it. Waits on the pipe that
+    multiprocessing keeps between the two, which the kernel closes: at once, without polling.
+    """
+    parent = multiprocessing.parent_process()
+    assert parent is not None, "only a worker has a parent"
+    parent.join()
+    os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(GRACE)
+    os._exit(1)
+
+
+def _call_when_answering(address: Address, ready: Callable[[], None]) -> None:
+    """Call ``ready`` after the first reply; a socket that listens is not yet one that answers."""
+    while not _answers(address):
+        time.sleep(0.02)
+    ready()
+
+
+def _answers(address: Address) -> bool:
+    connection = http.client.HTTPConnection(address.ip, address.port, timeout=5)
+    try:
+        connection.request("GET", "/")
+        connection.getresponse()
+    except (OSError, http.client.HTTPException):  # not listening yet
+        return False
+    finally:
+        connection.close()
+    return True
