@@ -1,0 +1,78 @@
+"""The metadata of the distribution; the settings of the tools are in pyproject.toml."""
+
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+HERE = Path(__file__).parent
+
+# Nothing of the service installs on Python 3.9; 'timetric serve' says so there.
+SERVICE = ' ; python_version >= "3.10"'
+
+OAUTH = ["oauth2>=1.9.0.post1,<2"]
+SERVER = [
+    "falcon>=4.2,<5" + SERVICE,
+    "granian>=2.8,<3" + SERVICE,  # 2.8: a slow reader no longer fills the memory
+    "jinja2>=3.1,<4" + SERVICE,
+    "numpy>=1.26" + SERVICE,
+]
+PANDAS = ["pandas>=2"]
+TEST = [
+    "build>=1.2",
+    "hypothesis>=6.100",
+    "mypy>=1.19",
+    "pytest>=8.3",
+    "ruff>=0.17,<0.18",  # a newer one may format otherwise
+    "sphinx>=7.4",
+    "trustme>=1.1",
+    "types-httplib2",
+    "types-python-dateutil",
+    "types-simplejson",
+    "waitress>=3",
+]
+
+setup(
+    name="timetric",
+    version="2.0.0.dev0",
+    description="A home for time series on the web: a client, and the service it talks to",
+    long_description=(HERE / "README.txt").read_text(encoding="utf-8"),
+    long_description_content_type="text/x-rst",
+    author="The timetric contributors",
+    license="BSD-3-Clause",
+    classifiers=[
+        "Development Status :: 3 - Alpha",
+        "Intended Audience :: Developers",
+        "Intended Audience :: Science/Research",
+        "Operating System :: OS Independent",
+        "Programming Language :: Python :: 3",
+        "Programming Language :: Python :: 3.9",
+        "Programming Language :: Python :: 3.10",
+        "Programming Language :: Python :: 3.11",
+        "Programming Language :: Python :: 3.12",
+        "Programming Language :: Python :: 3.13",
+        "Topic :: Database",
+        "Topic :: Scientific/Engineering",
+        "Typing :: Typed",
+    ],
+    python_requires=">=3.9",
+    packages=find_packages(include=["timetric", "timetric.*"]),
+    package_data={
+        "timetric": ["py.typed", "data/*.csv", "data/*.txt"],
+        "timetric.server": ["templates/*", "static/*"],
+    },
+    include_package_data=False,
+    zip_safe=False,
+    install_requires=[
+        "httplib2>=0.32.0,<1",  # older ones unpack any gzip bomb (CVE-2026-59939)
+        "python-dateutil>=2.9.0.post0,<5",  # older ones warn on import from Python 3.12
+        "simplejson>=3.19.3,<5",  # refuses nan and inf unless told otherwise
+    ],
+    extras_require={
+        "oauth": OAUTH,
+        "server": SERVER,
+        "pandas": PANDAS,
+        "test": TEST,
+        "all": OAUTH + SERVER + PANDAS,
+    },
+    entry_points={"console_scripts": ["timetric = timetric.cli:main"]},
+)
