@@ -1,0 +1,65 @@
+"""The documentation: its examples run, it builds, and it leaves out nothing public."""
+
+from __future__ import annotations
+
+import doctest
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import falcon.inspect
+import pytest
+
+import timetric
+from tests.conftest import ROOT, RunningService
+from timetric.server import create_app
+from timetric.server.storage import open_storage
+
+DOCS = ROOT / "docs"
+PAGES = sorted(DOCS.glob("*.rst"))
+WITH_EXAMPLES = [page for page in PAGES if ">>> " in page.read_text(encoding="utf-8")]
+
+COMMANDS = ["serve", "user add", "user list", "token add", "token list", "token revoke"]
+
+
+@pytest.mark.parametrize("page", WITH_EXAMPLES, ids=lambda page: page.name)
+def test_the_examples_work(
+    service: RunningService, page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for key, value in service.config.items():
+        monkeypatch.setenv(f"TIMETRIC_{key.upper()}", value)
+    monkeypatch.chdir(tmp_path)
+    assert doctest.testfile(str(page), module_relative=False).failed == 0
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The documentation as HTML; a warning fails."""
+    out = tmp_path_factory.mktemp("html")
+    command = [sys.executable, "-m", "sphinx", "-W", "-q", "-E", "-b", "html"]
+    subprocess.run([*command, str(DOCS), str(out)], check=True)
+    return out
+
+
+def test_every_public_name_is_described(built: Path) -> None:
+    html = (built / "client.html").read_text(encoding="utf-8")
+    described = set(re.findall(r'id="timetric\.(?:exceptions\.)?(\w+)"', html))
+    assert set(timetric.__all__) - described == set()
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_flag_of_a_command_is_described(command: str) -> None:
+    arguments = [sys.executable, "-m", "timetric", *command.split(), "--help"]
+    run = subprocess.run(arguments, cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True)
+    flags = set(re.findall(r"--[a-z-]+", run.stdout)) - {"--help"}
+    text = (DOCS / "server.rst").read_text(encoding="utf-8")
+    assert f"timetric {command}" in text
+    assert {flag for flag in flags if flag not in text} == set()
+
+
+def test_every_address_of_the_service_is_described(tmp_path: Path) -> None:
+    app = falcon.inspect.inspect_app(create_app(open_storage(tmp_path)))
+    paths = {re.sub(r"{\w+[^}]*}", "ID", route.path) for route in app.routes}
+    text = (DOCS / "protocol.rst").read_text(encoding="utf-8")
+    assert {path for path in paths if f"{path.rstrip('/')}" not in text} == set()

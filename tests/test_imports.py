@@ -1,0 +1,310 @@
+"""The import rules of docs/design: who may know whom, and who may touch the world.
+
+The rules are the tables below; they are checked on the syntax tree of every module.
+"""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from fnmatch import fnmatch
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+PACKAGE = Path(__file__).parent.parent / "timetric"
+
+#: Imports go from later lines to earlier ones. A new module needs a place here.
+ORDER = """
+exceptions request
+timestamps
+points
+upload config transport
+auth
+series
+client
+__init__
+
+server.columns server.metadata
+server.blocks server.storage
+server.storage.*
+server.credentials server.identity server.body
+server.pages
+server.series
+server.app
+server
+server.serve
+
+demo
+cli
+__main__
+"""
+
+COMMAND_LINE = {"cli", "demo", "__main__"}
+PURE = {"timestamps", "points", "server.columns", "server.blocks"}
+SHARED = {"exceptions", "timestamps", "points"}  # what the service's end takes of the client's
+
+#: What the client's end may import when it is imported, beside the standard library.
+LIGHT = {"simplejson", "timetric"}
+#: What it imports when first needed, inside functions.
+LAZY = {"httplib2", "dateutil"}
+
+#: Modules and calls that pure code has no use for.
+WORLDLY = {"os", "io", "pathlib", "socket", "tempfile", "time", "random", "secrets", "subprocess"}
+WORLDLY_CALLS = {"open", "print", "input", "now", "utcnow", "today"}
+
+SQL = ("SELECT ", "INSERT ", "UPDATE ", "DELETE FROM", "CREATE TABLE", "PRAGMA ")
+
+
+class Import(NamedTuple):
+    """One import: of what, by whom, and whether it waits inside a function."""
+
+    module: str
+    target: str
+    lazy: bool
+
+
+class Module(NamedTuple):
+    name: str  # dotted, below the package: "server.storage", "" is the package itself
+    tree: ast.Module
+
+    @property
+    def is_client(self) -> bool:
+        return not self.is_server and self.name not in COMMAND_LINE
+
+    @property
+    def is_server(self) -> bool:
+        return self.name.split(".")[0] == "server"
+
+
+def name_of(path: Path) -> str:
+    parts = path.relative_to(PACKAGE).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts) or "__init__"
+
+
+def modules() -> Iterator[Module]:
+    for path in sorted(PACKAGE.rglob("*.py")):
+        name = name_of(path)
+        if name.startswith("server") and sys.version_info < (3, 10):
+            continue  # the service's end may use the syntax of 3.10
+        yield Module(name, ast.parse(path.read_text(encoding="utf-8"), str(path)))
+
+
+MODULES = list(modules())
+NAMES = {module.name for module in MODULES}
+
+
+def imports(module: Module) -> Iterator[Import]:
+    """All imports at run time; those for type checkers alone tie nothing."""
+    yield from imports_below(module.name, module.tree, lazy=False)
+
+
+def imports_below(module: str, node: ast.AST, *, lazy: bool) -> Iterator[Import]:
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.If) and "TYPE_CHECKING" in ast.dump(child.test):
+            continue
+        for target in targets(child):
+            yield Import(module, target, lazy)
+        inside = isinstance(child, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda))
+        yield from imports_below(module, child, lazy=lazy or inside)
+
+
+def targets(node: ast.AST) -> Iterator[str]:
+    """The modules that an import statement names, in full."""
+    if isinstance(node, ast.Import):
+        yield from (alias.name for alias in node.names)
+    if isinstance(node, ast.ImportFrom):
+        assert node.level == 0 and node.module, "imports are absolute"
+        for alias in node.names:
+            whole = f"{node.module}.{alias.name}"
+            yield whole if ours(whole) in NAMES else node.module
+
+
+def ours(target: str) -> str:
+    """The name below the package of a module of ours; of others a name that none has."""
+    if target == "timetric":
+        return "__init__"
+    return target[len("timetric.") :] if target.startswith("timetric.") else "?"
+
+
+def outer(target: str) -> str:
+    return target.split(".")[0]
+
+
+def places() -> dict[str, int]:
+    """The line in ORDER of every module."""
+    lines = [line.split() for line in ORDER.strip().splitlines()]
+    return {
+        name: number
+        for name in NAMES
+        for number, patterns in enumerate(lines)
+        if any(fnmatch(name, pattern) for pattern in patterns)
+    }
+
+
+IMPORTS = [found for module in MODULES for found in imports(module)]
+CLIENT = {module.name for module in MODULES if module.is_client}
+SERVER = {module.name for module in MODULES if module.is_server}
+
+
+def test_every_module_has_a_place_in_the_order() -> None:
+    assert NAMES - places().keys() == set()
+
+
+def test_imports_point_one_way() -> None:
+    place = places()
+    wrong = [
+        found
+        for found in IMPORTS
+        if ours(found.target) in NAMES
+        and place[ours(found.target)] >= place[found.module]
+        and not same_room(found)
+    ]
+    assert wrong == []
+
+
+def same_room(found: Import) -> bool:
+    """Files of one storage engine know each other, and open_storage names the engine."""
+    room = "server.storage"
+    return found.module.startswith(room) and ours(found.target).startswith(room)
+
+
+def test_the_client_end_knows_nothing_of_the_service() -> None:
+    wrong = [f for f in IMPORTS if f.module in CLIENT and ours(f.target) in SERVER | COMMAND_LINE]
+    assert wrong == []
+
+
+@pytest.mark.skipif(sys.version_info < (3, 10), reason="3.9 can't list its standard library")
+def test_the_client_end_imports_nothing_heavy_or_optional_at_once() -> None:
+    at_once = LIGHT | sys.stdlib_module_names
+    allowed = {True: at_once | LAZY, False: at_once}
+    wrong = [f for f in IMPORTS if f.module in CLIENT and outer(f.target) not in allowed[f.lazy]]
+    assert wrong == []
+
+
+def test_the_command_line_reaches_the_service_inside_functions_only() -> None:
+    wrong = [
+        f
+        for f in IMPORTS
+        if f.module in COMMAND_LINE and ours(f.target).startswith("server") and not f.lazy
+    ]
+    assert wrong == []
+
+
+def test_the_service_end_takes_only_what_is_shared_from_the_client_end() -> None:
+    wrong = [
+        f
+        for f in IMPORTS
+        if f.module in SERVER and ours(f.target) in (CLIENT | COMMAND_LINE) - SHARED
+    ]
+    assert wrong == []
+
+
+def test_only_the_storage_room_names_an_engine() -> None:
+    engines = {"sqlite3", "psycopg"}
+    outside = [f for f in IMPORTS if not f.module.startswith("server.storage")]
+    wrong = [f for f in outside if ours(f.target).startswith("server.storage.")]
+    assert wrong == []
+    assert [f for f in outside if outer(f.target) in engines] == []
+    interface = [f for f in IMPORTS if f.module == "server.storage" and not f.lazy]
+    assert [f for f in interface if ours(f.target).startswith("server.storage.")] == []
+
+
+def test_only_the_storage_room_speaks_sql() -> None:
+    wrong = [
+        (module.name, text)
+        for module in MODULES
+        if not module.name.startswith("server.storage")
+        for text in texts(module)
+        if text.lstrip().startswith(SQL)
+    ]
+    assert wrong == []
+
+
+def texts(module: Module) -> Iterator[str]:
+    for node in ast.walk(module.tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            yield node.value
+
+
+@pytest.mark.parametrize("name", sorted(PURE & NAMES))
+def test_pure_modules_open_nothing_and_ask_no_clock(name: str) -> None:
+    assert [f for f in IMPORTS if f.module == name and outer(f.target) in WORLDLY] == []
+    assert [call for call in calls(name) if call in WORLDLY_CALLS] == []
+
+
+def calls(name: str) -> Iterator[str]:
+    """The last names of all that a module calls."""
+    [module] = [module for module in MODULES if module.name == name]
+    for node in ast.walk(module.tree):
+        if isinstance(node, ast.Call):
+            yield ast.unparse(node.func).rpartition(".")[2]
+
+
+def test_only_the_command_line_prints() -> None:
+    others = sorted(NAMES - COMMAND_LINE)
+    assert [name for name in others if "print" in calls(name)] == []
+
+
+def test_only_config_and_the_command_line_read_the_environment() -> None:
+    allowed = {"config"} | COMMAND_LINE
+    wrong = [
+        (module.name, node.lineno)
+        for module in MODULES
+        if module.name not in allowed
+        for node in ast.walk(module.tree)
+        if isinstance(node, ast.Attribute) and node.attr in ("environ", "environb", "getenv")
+    ]
+    assert wrong == []
+
+
+def test_only_auth_reads_the_authtype() -> None:
+    """A read is a look-up or a comparison; the command line and config only write the key."""
+    wrong = [
+        (module.name, node.lineno)
+        for module in MODULES
+        if module.name != "auth"
+        for node in ast.walk(module.tree)
+        if isinstance(node, (ast.Call, ast.Subscript, ast.Compare)) and reads_authtype(node)
+    ]
+    assert wrong == []
+
+
+def reads_authtype(node: ast.Call | ast.Subscript | ast.Compare) -> bool:
+    if isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Store):
+        return False
+    return any(
+        isinstance(child, ast.Constant) and child.value == "authtype"
+        for child in ast.iter_child_nodes(node)
+    )
+
+
+@pytest.mark.parametrize("name", sorted(CLIENT | COMMAND_LINE))
+def test_the_client_end_is_written_in_python_3_9(name: str) -> None:
+    path = PACKAGE.joinpath(*name.split(".")).with_suffix(".py")
+    ast.parse(path.read_text(encoding="utf-8"), feature_version=(3, 9))
+
+
+def test_the_client_end_imports_without_the_extras() -> None:
+    """Under whatever Python runs this, and with every optional package out of reach."""
+    extras = ["falcon", "granian", "jinja2", "numpy", "oauth2", "pandas", "pcodec"]
+    names = [f"timetric.{name}" for name in sorted(CLIENT | COMMAND_LINE - {"__main__"})]
+    code = f"""
+import importlib, sys
+sys.modules.update(dict.fromkeys({extras!r}))
+for name in {names!r}:
+    importlib.import_module(name)
+"""
+    subprocess.run([sys.executable, "-c", code], cwd=PACKAGE.parent, check=True)
+
+
+def test_importing_timetric_stays_light() -> None:
+    heavy = {"httplib2", "oauth2", "dateutil", "numpy", "pandas", "ssl", "timetric.server"}
+    code = "import sys, timetric; print(*sys.modules)"
+    run = subprocess.run(
+        [sys.executable, "-c", code], cwd=PACKAGE.parent, check=True, stdout=subprocess.PIPE
+    )
+    assert heavy.isdisjoint(run.stdout.decode().split())
