@@ -1,0 +1,35 @@
+"""The service: a WSGI app over a store. Needs the extra ``timetric[server]``."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIApplication
+
+    from timetric.server.storage import Storage
+
+
+def create_app(
+    storage: Storage,
+    *,
+    base_url: str | None = None,
+    clock: Callable[[], float] = time.time,
+    random: Callable[[int], bytes] = secrets.token_bytes,
+    max_body: int = 256 << 20,
+    hosts: Iterable[str] = (),
+) -> WSGIApplication:
+    """The service as a WSGI app, for any WSGI server with threads.
+
+    ``base_url`` is where the world finds the service; a path prefix in it stands in links, and
+    the proxy in front takes it off requests. Without one, links are made of the request's Host,
+    which must be loopback or one of ``hosts``. ``max_body`` is in bytes; ``clock`` gives Unix
+    seconds and ``random`` that many random bytes. Raises ValueError for a base URL that is none.
+    """
+    # Not at the top, because the command line imports the storage without the web framework.
+    from timetric.server.app import build_app
+
+    return build_app(storage, base_url, clock, random, max_body, frozenset(hosts))

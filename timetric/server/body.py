@@ -1,0 +1,180 @@
+"""What a request carries: its query, its form, its points; the body as a file of known length."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from tempfile import SpooledTemporaryFile
+from typing import BinaryIO, NamedTuple, cast
+from urllib.parse import parse_qsl
+
+from falcon import Request
+from falcon.media import MultipartFormHandler
+from falcon.media.multipart import BodyPart, MultipartParseOptions
+from falcon.typing import ReadableIO
+from falcon.util.mediatypes import parse_header
+
+from timetric.server.columns import Columns, read_csv
+from timetric.server.problem import Problem
+
+Fields = dict[str, list[str]]
+
+#: Bytes read at a time; of a body held in memory; that all plain text fields may have together.
+PIECE, MEMORY, TEXT = 1 << 16, 1 << 20, 1 << 16
+_NAMES = 1000  # fields of a query or form
+
+_FORM, _MULTIPART = "application/x-www-form-urlencoded", "multipart/form-data"
+
+
+class Form(NamedTuple):
+    """The fields of query and body together, and the points that came with them, if any."""
+
+    fields: Fields
+    points: Columns | None
+
+
+def read_query(req: Request) -> Fields:
+    """The fields of the query. Raises Problem where it can't be read."""
+    return _collected(_parsed(req.query_string.encode("latin-1"), "The query"))
+
+
+def only(fields: Fields, name: str) -> str | None:
+    """The one text of a field, None where it is missing. Raises Problem for two that differ."""
+    texts = set(fields.get(name, ()))
+    if len(texts) > 1:
+        raise Problem(400, f"{name} is given twice, with different texts.", field=name)
+    return texts.pop() if texts else None
+
+
+def read_points(req: Request, limit: int) -> Columns:
+    """The body, of at most ``limit`` bytes, as points. Raises Problem, InvalidPoint."""
+    if _media_type(req) == _MULTIPART:
+        raise Problem(415, "Send the points as they are, as text/csv, not in a multipart form.")
+    with _spooled(req, limit) as file:
+        return read_csv(file)
+
+
+def read_form(req: Request, limit: int) -> Form:
+    """Query and body, of at most ``limit`` bytes, together. Raises Problem, InvalidPoint.
+
+    Old clients send their fields in both: the same texts in both count once.
+    """
+    read = _READERS.get(_media_type(req), _read_raw)
+    with _spooled(req, limit) as file:
+        body = read(file, req)
+    fields = read_query(req)
+    for name, texts in body.fields.items():
+        if fields.setdefault(name, texts) != texts:
+            raise Problem(400, f"{name} differs between the query and the body.", field=name)
+    if "csv" in fields:
+        raise Problem(400, "csv is no text field: send a multipart file, or a text/csv body.")
+    return Form(fields, body.points)
+
+
+def _media_type(req: Request) -> str:
+    return parse_header(req.content_type or "")[0].lower()
+
+
+def _declared_length(req: Request, limit: int) -> int:
+    if req.get_header("Transfer-Encoding") or req.content_length is None:
+        raise Problem(
+            411, "The body needs a Content-Length: without it, one cut short looks whole."
+        )
+    if (req.get_header("Content-Encoding") or "identity").lower() != "identity":
+        raise Problem(415, "Send the body as it is, without a Content-Encoding.")
+    if req.content_length > limit:
+        raise Problem(
+            413,
+            f"The body has {req.content_length} bytes, and {limit} are taken; send it in parts.",
+        )
+    return req.content_length
+
+
+@contextmanager
+def _spooled(req: Request, limit: int) -> Iterator[BinaryIO]:
+    """The whole body, from its start, in memory or in a temporary file. Raises Problem."""
+    length = _declared_length(req, limit)
+    with SpooledTemporaryFile(max_size=MEMORY) as file:
+        while left := length - file.tell():
+            piece = req.stream.read(min(left, PIECE))
+            if not piece:
+                raise Problem(400, f"The body ended {left} of {length} bytes early.")
+            file.write(piece)
+        file.seek(0)
+        yield cast(BinaryIO, file)
+
+
+def _read_urlencoded(file: BinaryIO, req: Request) -> Form:
+    text = file.read(TEXT + 1)
+    if text and b"=" not in text:
+        raise Problem(
+            400, "The body is no form; is it CSV? Then say so, with Content-Type: text/csv."
+        )
+    if len(text) > TEXT:
+        raise Problem(400, f"The form has more than {TEXT} bytes.")
+    return Form(_collected(_parsed(text, "The form")), None)
+
+
+def _read_multipart(file: BinaryIO, req: Request) -> Form:
+    """The fields and the CSV of a multipart form; the CSV is parsed straight from the file."""
+    options = MultipartParseOptions()
+    options.max_body_part_count = _NAMES
+    handler = MultipartFormHandler(options)
+    pairs, points, left = [], None, TEXT
+    for part in handler.deserialize(cast(ReadableIO, file), req.content_type, req.content_length):
+        name = _part_name(part)
+        if name != "csv":
+            text = part.stream.read(left + 1)
+            left -= len(text)
+            pairs.append((name, _decoded(text, f"The field {name}")))
+        elif points is None:
+            points = read_csv(cast(BinaryIO, part.stream))
+        else:
+            raise Problem(400, "The form has two parts csv.", field="csv")
+        if left < 0:
+            raise Problem(400, f"The form's text fields have more than {TEXT} bytes.")
+    return Form(_collected(pairs), points)
+
+
+def _read_raw(file: BinaryIO, req: Request) -> Form:
+    """Points, whatever they are called; an empty body that is called nothing is none."""
+    if not (req.content_type or req.content_length):
+        return Form({}, None)
+    return Form({}, read_csv(file))
+
+
+_READERS: dict[str, Callable[[BinaryIO, Request], Form]] = {
+    _FORM: _read_urlencoded,
+    _MULTIPART: _read_multipart,
+}
+
+
+def _part_name(part: BodyPart) -> str:
+    try:
+        return part.name or ""
+    except UnicodeDecodeError as error:
+        raise Problem(400, "The name of a part of the form is not UTF-8.") from error
+
+
+def _decoded(text: bytes, what: str) -> str:
+    try:
+        return text.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise Problem(400, f"{what} is not UTF-8.") from error
+
+
+def _parsed(text: bytes, what: str) -> list[tuple[str, str]]:
+    """The pairs of a query or a urlencoded form; a blank as + or %20."""
+    try:
+        return parse_qsl(
+            _decoded(text, what), keep_blank_values=True, errors="strict", max_num_fields=_NAMES
+        )
+    except ValueError as error:  # escapes that are not UTF-8, or more fields than that
+        raise Problem(400, f"{what} can't be read: not UTF-8, or too many fields.") from error
+
+
+def _collected(pairs: Iterable[tuple[str, str]]) -> Fields:
+    fields: Fields = {}
+    for name, text in pairs:
+        fields.setdefault(name, []).append(text)
+    return fields
