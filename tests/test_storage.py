@@ -122,8 +122,8 @@ def test_replace_leaves_nothing_of_what_was(storage: Storage, series: Series) ->
 
 def test_windows_cut_at_both_ends_and_count(storage: Storage, series: Series) -> None:
     storage.merge(series, columns(*((float(t), float(t)) for t in range(10))), 3.0)
-    assert [t for t, _ in read(storage, series, Window(after=2.0, end=6.0))] == [3.0, 4.0, 5.0]
-    assert [t for t, _ in read(storage, series, Window(after=2.0, limit=2))] == [3.0, 4.0]
+    assert [t for t, _ in read(storage, series, Window(start=3.0, end=6.0))] == [3.0, 4.0, 5.0]
+    assert [t for t, _ in read(storage, series, Window(start=2.5, limit=2))] == [3.0, 4.0]
 
 
 def test_a_long_series_is_read_whole(storage: Storage, series: Series) -> None:

@@ -7,6 +7,7 @@ Times (``now``, ``created``) are Unix seconds, UTC, and come from the caller.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple, Protocol
@@ -32,6 +33,22 @@ class NotNumeric(StorageError):
     """An increment met a word, or its sum is past a double's range."""
 
 
+class Full(StorageError):
+    """There is no room on the disk."""
+
+
+class Unavailable(StorageError):
+    """The store can't be written or read just now."""
+
+
+class Damaged(StorageError):
+    """What is stored of a series is not what was written."""
+
+
+class Rewritten(StorageError):
+    """The history was replaced or cleared while it was being read."""
+
+
 class User(NamedTuple):
     """A person who owns series. ``key`` is the store's own, never shown."""
 
@@ -50,7 +67,11 @@ class Token(NamedTuple):
 
 
 class Series(NamedTuple):
-    """A series without its points. ``key`` is the store's own, never shown; ``id`` is in its URL."""
+    """A series without its points. ``key`` is the store's own, never shown; ``id`` is in its URL.
+
+    ``points`` counts them. ``version`` goes up with each change of the points, ``generation`` with
+    each that takes some away.
+    """
 
     key: int
     id: str
@@ -58,14 +79,18 @@ class Series(NamedTuple):
     metadata: Metadata
     created: float
     updated: float
+    points: int = 0
+    version: int = 0
+    generation: int = 0
 
 
 class Window(NamedTuple):
-    """Which points to read: ``after < t < end``, the first ``limit`` of them; None is no bound."""
+    """Which points to read: ``start <= t < end``, the first ``limit`` of them in reading order."""
 
-    after: float | None = None
-    end: float | None = None
+    start: float = -math.inf
+    end: float = math.inf
     limit: int | None = None
+    descending: bool = False
 
 
 class Storage(Protocol):
@@ -106,6 +131,9 @@ class Storage(Protocol):
     def replace(self, series: Series, points: Columns, now: float) -> None:
         """Put these points in the place of the whole history. Raises Missing."""
 
+    def clear(self, series: Series, start: float, end: float, now: float) -> None:
+        """Take away the points with ``start <= t < end``. Raises Missing."""
+
     def append(self, series: Series, value: Value, now: float) -> Point:
         """Add a value at ``now``, or at the next free instant where a point stands there."""
 
@@ -116,21 +144,30 @@ class Storage(Protocol):
         """The last point, or None where there is none."""
 
     def read(self, series: Series, window: Window) -> Iterator[Columns]:
-        """The points of the window, oldest first, in pieces.
+        """The points of the window, in pieces; each piece is in reading order too.
 
         Each piece is read in a short transaction of its own, so that a slow reader holds none.
+        Points added behind the reader are not seen. Raises Rewritten, Damaged.
         """
+
+    def backup(self, path: Path) -> None:
+        """Write a consistent copy, while others read and write, to a file that must not exist."""
+
+    def check(self) -> Iterator[str]:
+        """Look at every block and count; each fault in one sentence."""
 
     def close(self) -> None:
         """Give back files and connections."""
 
 
-def open_storage(directory: str | Path) -> Storage:
+def open_storage(directory: str | Path, durability: str = "full") -> Storage:
     """The store in a directory, made where there is none.
 
+    With ``durability`` "full" a write that was acknowledged is on the disk; with "normal" it
+    survives the end of the process, but the last moments may be lost with the machine's power.
     Raises StorageError where the directory can't be written, or a newer timetric made the store.
     """
-    from timetric.server.storage.database import create_directory
+    from timetric.server.storage.database import Database, create_file
     from timetric.server.storage.sqlite import SqliteStorage
 
-    return SqliteStorage(create_directory(Path(directory)))
+    return SqliteStorage(Database(create_file(Path(directory)), durability))

@@ -1,86 +1,173 @@
-"""A SQLite file: its schema, its connections, its transactions. No series in here."""
+"""A SQLite file: its connections, transactions and group commit. No series in here."""
 
 from __future__ import annotations
 
+import fcntl
 import os
 import sqlite3
+import threading
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any, TypeVar
 
-from timetric.server.storage import StorageError
+from timetric.server.storage import Full, StorageError, Unavailable
 
-#: What makes a store of each version out of the one before it; a new file gets them all.
-MIGRATIONS = (
-    """
-    CREATE TABLE users(
-        key INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, created REAL NOT NULL);
-    CREATE TABLE tokens(
-        key TEXT PRIMARY KEY, name TEXT NOT NULL, owner INTEGER NOT NULL REFERENCES users,
-        digest BLOB NOT NULL, created REAL NOT NULL, UNIQUE(owner, name));
-    CREATE TABLE series(
-        key INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE,
-        owner INTEGER NOT NULL REFERENCES users,
-        title TEXT NOT NULL, caption TEXT NOT NULL, description TEXT NOT NULL,
-        tags TEXT NOT NULL, unit TEXT NOT NULL, source TEXT NOT NULL, source_url TEXT NOT NULL,
-        latitude REAL, longitude REAL, public INTEGER NOT NULL,
-        created REAL NOT NULL, updated REAL NOT NULL);
-    CREATE INDEX series_by_owner ON series(owner);
-    -- v has no type, so that SQLite keeps a REAL, NULL or INTEGER 0 or 1 (false, true) as it is
-    CREATE TABLE tail(
-        series INTEGER NOT NULL, t REAL NOT NULL, v, PRIMARY KEY(series, t)) WITHOUT ROWID;
-    """,
-)
-VERSION = len(MIGRATIONS)
+T = TypeVar("T")
 
-_APPLICATION = 0x74696D65  # "time": tells our files from other SQLite files
-_BUSY = 60  # seconds a writer waits for its turn
+_SYNCHRONOUS = {"full": "FULL", "normal": "NORMAL"}
+_MOST_AT_ONCE = 500  # writes a commit
+
+#: What SQLite says, and what it means to us. (Python 3.10 gives no error codes.)
+_FAULTS: dict[str, type[StorageError]] = {
+    "database or disk is full": Full,
+    "attempt to write a readonly database": Unavailable,
+    "unable to open database file": Unavailable,
+    "disk I/O error": Unavailable,
+    "database is locked": Unavailable,
+}
+
+
+class Write:
+    """A write that waits for its turn to be committed, alone or with others."""
+
+    def __init__(self, job: Callable[[sqlite3.Connection], Any]) -> None:
+        self.job = job
+        self.result: Any = None
+        self.error: Exception | None = None
+        self.done = False
+        self.called = threading.Event()  # it is done, or its turn to commit for all
 
 
 class Database:
-    """One SQLite file, in WAL mode; a commit returns when the data is on the disk."""
+    """One SQLite file, in WAL mode. With "full" durability a commit is on the disk when it returns.
 
-    def __init__(self, path: Path) -> None:
+    Writers queue: whoever finds nobody committing commits, for all who wait by then, in one
+    transaction. Between processes a lock on a file comes first, since SQLite's own waiting is
+    a sleep that can starve a writer.
+    """
+
+    def __init__(self, path: Path, durability: str = "full") -> None:
         self.path = path
+        self._synchronous = _SYNCHRONOUS[durability]
         self._idle: deque[sqlite3.Connection] = deque()
-        with self.writing() as db:
-            _migrate(db, path)
+        self._mutex = threading.Lock()
+        self._waiting: list[Write] = []
+        self._committing = False
+        self._lock = os.open(
+            path.with_suffix(".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600
+        )
 
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
-        """A connection to read with. One statement sees one state; never held while a peer is slow."""
-        db = self._take()
-        try:  # the connection goes back whatever happens
-            yield db
-        finally:
-            self._idle.append(db)
-
-    @contextmanager
-    def writing(self) -> Iterator[sqlite3.Connection]:
-        """A transaction, alone with the store; committed at the end, rolled back on an error."""
-        with self.reading() as db:
-            db.execute("BEGIN IMMEDIATE")
-            with db:
+        """A short transaction that sees one state; never held while a network peer is slow."""
+        with self._connection() as db, _told():
+            db.execute("BEGIN")
+            try:  # ends whatever happens, or the connection would keep the old state
                 yield db
+            finally:
+                db.execute("ROLLBACK")
+
+    def write(self, job: Callable[[sqlite3.Connection], T]) -> T:
+        """Run ``job`` in a transaction that is alone with the store, and commit it.
+
+        What it raises is raised here, and nothing of it has been stored.
+        """
+        write = Write(job)
+        with self._mutex:
+            self._waiting.append(write)
+            leads, self._committing = not self._committing, True
+        if not leads:
+            write.called.wait()
+        if not write.done:
+            self._commit_waiting()
+        if write.error is not None:
+            raise write.error
+        result: T = write.result
+        return result
+
+    def backup(self, path: Path) -> None:
+        """A consistent copy as a new file, page by page, while others go on writing."""
+        try:
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+        except OSError as error:
+            raise StorageError(f"can't make the file {path}: {error.strerror}") from error
+        with self._connection() as db, _told():
+            copy = sqlite3.connect(path)
+            db.backup(copy)
+            copy.close()
 
     def close(self) -> None:
         """Close the connections nobody is using."""
         while self._idle:
             self._idle.pop().close()
+        os.close(self._lock)
 
-    def _take(self) -> sqlite3.Connection:
+    def _commit_waiting(self) -> None:
+        with self._mutex:
+            batch, self._waiting = self._waiting[:_MOST_AT_ONCE], self._waiting[_MOST_AT_ONCE:]
+        try:  # whatever happens, nobody is left waiting
+            self._commit(batch)
+        finally:
+            with self._mutex:
+                successor = self._waiting[0] if self._waiting else None
+                self._committing = successor is not None
+            for write in batch if successor is None else [*batch, successor]:
+                write.called.set()
+
+    def _commit(self, batch: list[Write]) -> None:
+        failure: StorageError | None = Unavailable("the writes it was to be stored with failed")
+        try:  # an unforeseen error leaves as it is, from the writer who met it
+            with self._connection() as db, self._alone(), _told():
+                db.execute("BEGIN IMMEDIATE")
+                with db:
+                    for write in batch:
+                        _run(db, write)
+            failure = None
+        except StorageError as error:
+            failure = error
+        finally:
+            for write in batch:
+                write.done = True
+                if failure is not None:
+                    write.error = write.error or type(failure)(*failure.args)
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        fcntl.flock(self._lock, fcntl.LOCK_EX)
+        try:  # others wait for it
+            yield
+        finally:
+            fcntl.flock(self._lock, fcntl.LOCK_UN)
+
+    @contextmanager
+    def _connection(self) -> Iterator[sqlite3.Connection]:
         try:
-            return self._idle.pop()
+            db = self._idle.pop()
         except IndexError:  # all are in use
-            return _connect(self.path)
+            db = self._connect()
+        yield db
+        self._idle.append(db)  # after an error it is not used again
+
+    def _connect(self) -> sqlite3.Connection:
+        with _told():
+            db = sqlite3.connect(
+                self.path, timeout=60, isolation_level=None, check_same_thread=False
+            )
+            db.execute("PRAGMA foreign_keys = ON")
+            db.execute("PRAGMA journal_mode = WAL")
+            db.execute(f"PRAGMA synchronous = {self._synchronous}")
+            db.execute("PRAGMA cache_size = -4096")  # KiB, for each connection
+            db.execute(f"PRAGMA journal_size_limit = {16 << 20}")
+        return db
 
 
-def create_directory(directory: Path) -> Path:
-    """The store's directory, made 0700 where it is missing, and its file's path, made 0600."""
+def create_file(directory: Path) -> Path:
+    """The path of a directory's store; the directory is made 0700, the file 0600, where missing."""
+    path = directory / "timetric.sqlite3"
     try:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        path = directory / "timetric.sqlite3"
         os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
     except OSError as error:
         raise StorageError(
@@ -90,28 +177,23 @@ def create_directory(directory: Path) -> Path:
     return path
 
 
-def _connect(path: Path) -> sqlite3.Connection:
-    db = sqlite3.connect(path, timeout=_BUSY, isolation_level=None, check_same_thread=False)
-    db.execute("PRAGMA foreign_keys = ON")
-    db.execute("PRAGMA journal_mode = WAL")
-    db.execute("PRAGMA synchronous = FULL")
-    db.execute("PRAGMA cache_size = -4096")  # KiB, for each connection
-    return db
+def _run(db: sqlite3.Connection, write: Write) -> None:
+    """One write of several in a transaction: what it refuses to do undoes itself alone."""
+    db.execute("SAVEPOINT write")
+    try:
+        write.result = write.job(db)
+    except StorageError as error:
+        write.error = error
+        db.execute("ROLLBACK TO write")
+    db.execute("RELEASE write")
 
 
-def _migrate(db: sqlite3.Connection, path: Path) -> None:
-    """Bring the store to this version, inside the caller's transaction."""
-    (application,) = db.execute("PRAGMA application_id").fetchone()
-    (version,) = db.execute("PRAGMA user_version").fetchone()
-    if application not in (0, _APPLICATION):
-        raise StorageError(f"{path} is not a timetric store; give another directory with --data")
-    if version > VERSION:
-        raise StorageError(
-            f"{path} was made by a newer timetric (store version {version}, this one reads up to "
-            f"{VERSION}); upgrade timetric"
-        )
-    for migration in MIGRATIONS[version:]:
-        for statement in migration.split(";"):
-            db.execute(statement)
-    db.execute(f"PRAGMA application_id = {_APPLICATION}")
-    db.execute(f"PRAGMA user_version = {VERSION}")
+@contextmanager
+def _told() -> Iterator[None]:
+    """SQLite's own errors as ours, where they are the machine's fault and not a bug."""
+    try:
+        yield
+    except sqlite3.DatabaseError as error:
+        if str(error) not in _FAULTS:
+            raise
+        raise _FAULTS[str(error)](f"the store can't be used: {error}") from error

@@ -3,47 +3,54 @@
 from __future__ import annotations
 
 import json
-import math
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from timetric.points import Point, Value
-from timetric.server.columns import Columns, from_points, to_points
+from timetric.server.columns import Columns
 from timetric.server.metadata import Metadata
-from timetric.server.storage import Missing, NotNumeric, Series, Taken, Token, User, Window
+from timetric.server.storage import Missing, Series, Taken, Token, User, Window
+from timetric.server.storage.check import faults
 from timetric.server.storage.database import Database
-
-_PIECE = 8192  # points a piece of a read
-_TICK = 1e-6  # seconds from an instant that is taken to the next one to try
+from timetric.server.storage.history import History, first_points
+from timetric.server.storage.migrations import migrate
+from timetric.server.storage.tables import Tables
 
 _TOKEN = """SELECT tokens.key, tokens.name, users.key, users.name, digest, tokens.created
     FROM tokens JOIN users ON users.key = tokens.owner"""
 _SERIES = """SELECT series.key, id, users.key, users.name, title, caption, description, tags, unit,
-    source, source_url, latitude, longitude, public, series.created, updated
-    FROM series JOIN users ON users.key = series.owner"""
+    source, source_url, latitude, longitude, public, series.created, updated, points, version,
+    generation FROM series JOIN users ON users.key = series.owner"""
 
 
 class SqliteStorage:
-    """The Storage of a directory that holds one SQLite file."""
+    """The Storage of one SQLite file."""
 
-    def __init__(self, path: Path) -> None:
-        self._database = Database(path)
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._history = History(database)
+        database.write(lambda db: migrate(db, database.path))
 
     def close(self) -> None:
         self._database.close()
 
+    def backup(self, path: Path) -> None:
+        self._database.backup(path)
+
+    def check(self) -> Iterator[str]:
+        return faults(self._database)
+
     # users and tokens
 
     def add_user(self, name: str, created: float) -> User:
-        with self._database.writing() as db:
-            key = _insert(
-                db,
-                f"there is a user {name!r} already",
-                "INSERT INTO users(name, created) VALUES (?, ?)",
-                (name, created),
-            )
-        return User(key, name)
+        def job(db: sqlite3.Connection) -> User:
+            statement = "INSERT INTO users(name, created) VALUES (?, ?)"
+            key = _insert(db, f"there is a user {name!r} already", statement, (name, created))
+            return User(key, name)
+
+        return self._database.write(job)
 
     def users(self) -> list[User]:
         with self._database.reading() as db:
@@ -57,14 +64,15 @@ class SqliteStorage:
         return User(*row)
 
     def add_token(self, user: User, name: str, key: str, digest: bytes, created: float) -> Token:
-        with self._database.writing() as db:
-            _insert(
-                db,
-                f"{user.name} has a token {name!r} already",
-                "INSERT INTO tokens(key, name, owner, digest, created) VALUES (?, ?, ?, ?, ?)",
-                (key, name, user.key, digest, created),
+        def job(db: sqlite3.Connection) -> Token:
+            statement = (
+                "INSERT INTO tokens(key, name, owner, digest, created) VALUES (?, ?, ?, ?, ?)"
             )
-        return Token(key, name, user, digest, created)
+            row = (key, name, user.key, digest, created)
+            _insert(db, f"{user.name} has a token {name!r} already", statement, row)
+            return Token(key, name, user, digest, created)
+
+        return self._database.write(job)
 
     def tokens(self) -> list[Token]:
         with self._database.reading() as db:
@@ -79,26 +87,30 @@ class SqliteStorage:
         return _token(row)
 
     def revoke(self, key: str) -> None:
-        with self._database.writing() as db:
+        def job(db: sqlite3.Connection) -> None:
             if not db.execute("DELETE FROM tokens WHERE key = ?", (key,)).rowcount:
                 raise Missing(f"there is no token {key}")
+
+        self._database.write(job)
 
     # series
 
     def create(
         self, id: str, owner: User, metadata: Metadata, points: Columns, now: float
     ) -> Series:
-        with self._database.writing() as db:
-            key = _insert(
-                db,
-                f"there is a series {id} already",
+        def job(db: sqlite3.Connection) -> None:
+            statement = (
                 "INSERT INTO series(id, owner, title, caption, description, tags, unit, source,"
                 " source_url, latitude, longitude, public, created, updated)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                (id, owner.key, *_fields(metadata), now, now),
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
             )
-            _put(db, key, points)
-        return Series(key, id, owner, metadata, now, now)
+            row = (id, owner.key, *_fields(metadata), now, now)
+            key = _insert(db, f"there is a series {id} already", statement, row)
+            put(Tables(db, key), now)
+
+        with first_points(points) as put:
+            self._database.write(job)
+        return self.series(id)
 
     def series(self, id: str) -> Series:
         with self._database.reading() as db:
@@ -110,55 +122,25 @@ class SqliteStorage:
     # points
 
     def merge(self, series: Series, points: Columns, now: float) -> None:
-        with self._database.writing() as db:
-            _touch(db, series, now)
-            _put(db, series.key, points)
+        self._history.merge(series, points, now)
 
     def replace(self, series: Series, points: Columns, now: float) -> None:
-        with self._database.writing() as db:
-            _touch(db, series, now)
-            db.execute("DELETE FROM tail WHERE series = ?", (series.key,))
-            _put(db, series.key, points)
+        self._history.replace(series, points, now)
+
+    def clear(self, series: Series, start: float, end: float, now: float) -> None:
+        self._history.clear(series, start, end, now)
 
     def append(self, series: Series, value: Value, now: float) -> Point:
-        with self._database.writing() as db:
-            _touch(db, series, now)
-            while _taken(db, series, now):
-                now = _later(now)
-            _put(db, series.key, from_points([(now, value)]))
-        return now, value
+        return self._history.append(series, value, now)
 
     def increment(self, series: Series, amount: float, now: float) -> Point:
-        with self._database.writing() as db:
-            _touch(db, series, now)
-            latest = _latest(db, series) or (-math.inf, 0.0)
-            if type(latest[1]) is not float:
-                raise NotNumeric(f"the latest value is {latest[1]}, to which nothing can be added")
-            point = (max(now, _later(latest[0])), latest[1] + amount)
-            if not math.isfinite(point[1]):
-                raise NotNumeric("the sum is past a double's range")
-            _put(db, series.key, from_points([point]))
-        return point
+        return self._history.increment(series, amount, now)
 
     def latest(self, series: Series) -> Point | None:
-        with self._database.reading() as db:
-            return _latest(db, series)
+        return self._history.latest(series)
 
     def read(self, series: Series, window: Window) -> Iterator[Columns]:
-        after = -math.inf if window.after is None else window.after
-        end = math.inf if window.end is None else window.end
-        left = math.inf if window.limit is None else window.limit
-        while left:
-            with self._database.reading() as db:
-                rows = db.execute(
-                    "SELECT t, v FROM tail WHERE series = ? AND t > ? AND t < ? ORDER BY t LIMIT ?",
-                    (series.key, after, end, min(left, _PIECE)),
-                ).fetchall()
-            if not rows:
-                return
-            yield from_points((t, _value(v)) for t, v in rows)
-            after = rows[-1][0]
-            left -= len(rows)
+        return self._history.read(series, window)
 
 
 def _insert(db: sqlite3.Connection, taken: str, statement: str, row: tuple[object, ...]) -> int:
@@ -189,57 +171,24 @@ def _fields(metadata: Metadata) -> tuple[object, ...]:
     )
 
 
-def _series(row: tuple[object, ...]) -> Series:
-    (
-        key,
-        id,
-        user_key,
-        user_name,
+def _series(row: tuple[Any, ...]) -> Series:
+    key, id, owner_key, owner_name, *fields = row[:14]
+    return Series(key, id, User(owner_key, owner_name), _metadata(*fields), *row[14:])
+
+
+def _metadata(
+    title: str, caption: str, description: str, tags: str, unit: str, source: str, *rest: Any
+) -> Metadata:
+    source_url, latitude, longitude, public = rest
+    return Metadata(
         title,
         caption,
         description,
-        tags,
-        *rest,
-        public,
-        created,
-        updated,
-    ) = row
-    metadata = Metadata(
-        title, caption, description, tuple(json.loads(tags)), *rest, public=bool(public)
+        tuple(json.loads(tags)),
+        unit,
+        source,
+        source_url,
+        latitude,
+        longitude,
+        bool(public),
     )
-    return Series(key, id, User(user_key, user_name), metadata, created, updated)
-
-
-def _value(stored: float | int | None) -> Value:
-    """What SQLite holds: REAL, NULL, or INTEGER 0 or 1 for false or true."""
-    return bool(stored) if type(stored) is int else stored
-
-
-def _put(db: sqlite3.Connection, key: int, points: Columns) -> None:
-    db.executemany(
-        "INSERT OR REPLACE INTO tail(series, t, v) VALUES (?, ?, ?)",
-        ((key, t, value) for t, value in to_points(points)),
-    )
-
-
-def _touch(db: sqlite3.Connection, series: Series, now: float) -> None:
-    """Note the time of a write; the first thing a write does, so that it meets a series still there."""
-    if not db.execute("UPDATE series SET updated = ? WHERE key = ?", (now, series.key)).rowcount:
-        raise Missing(f"there is no series {series.id}")
-
-
-def _latest(db: sqlite3.Connection, series: Series) -> Point | None:
-    row = db.execute(
-        "SELECT t, v FROM tail WHERE series = ? ORDER BY t DESC LIMIT 1", (series.key,)
-    ).fetchone()
-    return row and (row[0], _value(row[1]))
-
-
-def _taken(db: sqlite3.Connection, series: Series, t: float) -> bool:
-    row = db.execute("SELECT 1 FROM tail WHERE series = ? AND t = ?", (series.key, t)).fetchone()
-    return row is not None
-
-
-def _later(t: float) -> float:
-    """The next instant at least a microsecond on; far from 1970 doubles lie further apart."""
-    return max(t + _TICK, math.nextafter(t, math.inf))

@@ -1,0 +1,289 @@
+"""What is done to the points of a series: append, merge, replace, clear, read.
+
+Few points go to the tail as rows; when that has grown to a block's size it is folded into
+blocks, in the same transaction. Many points are packed into blocks ahead of the transaction,
+which then only looks whether the blocks are still those and puts the new ones in their place.
+"""
+
+from __future__ import annotations
+
+import math
+import sqlite3
+from collections.abc import Callable, Container, Iterator
+from contextlib import contextmanager
+from itertools import compress, islice
+
+import numpy as np
+from numpy.typing import NDArray
+
+from timetric.points import Point, Value
+from timetric.server.blocks import SIZE, merge
+from timetric.server.columns import EMPTY, Columns, Floats, from_points, to_points
+from timetric.server.storage import Missing, NotNumeric, Rewritten, Series, StorageError, Window
+from timetric.server.storage.database import Database
+from timetric.server.storage.parcel import Change, Parcel, Span, changes
+from timetric.server.storage.tables import Row, Tables
+
+_FEW = 256  # points of a write that go to the tail
+_MOST_FOLDED = 64 * SIZE  # tail rows that one fold looks at,
+_MOST_REPACKED = 64  # and blocks that it may rewrite, since other writers wait for it
+_TRIES = 5  # to pack ahead of the transaction before it is done within
+_PIECE = 16  # blocks a piece of a read
+_TICK = 1e-6  # seconds from an instant that is taken to the next one to try
+
+
+class _Stale(StorageError):
+    """The blocks have changed since they were packed."""
+
+
+class History:
+    """The points of all series in a database."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def append(self, series: Series, value: Value, now: float) -> Point:
+        def job(db: sqlite3.Connection) -> Point:
+            rows, t = Tables(db, series.key), now
+            while rows.tail(t, _next(t)) or _held(rows, np.array([t])).any():
+                t = _later(t)
+            _put(rows, [Row(t, value, fresh=True)], [], now)
+            return t, value
+
+        return self._database.write(job)
+
+    def increment(self, series: Series, amount: float, now: float) -> Point:
+        def job(db: sqlite3.Connection) -> Point:
+            rows = Tables(db, series.key)
+            t, value = latest(rows) or (-math.inf, 0.0)
+            if type(value) is not float:
+                raise NotNumeric(f"the latest value is {value}, to which nothing can be added")
+            if not math.isfinite(value + amount):
+                raise NotNumeric("the sum is past a double's range")
+            row = Row(max(now, _later(t)), value + amount, fresh=True)
+            _put(rows, [row], [], now)
+            return row.t, row.value
+
+        return self._database.write(job)
+
+    def merge(self, series: Series, points: Columns, now: float) -> None:
+        if len(points.t) <= _FEW:
+            self._database.write(lambda db: _merge_few(Tables(db, series.key), points, now))
+            return
+        for _ in range(_TRIES):
+            try:
+                self._merge_ahead(series, points, now)
+                return
+            except (_Stale, Missing):  # another write was faster: what was packed is outdated
+                continue
+        self._database.write(lambda db: _merge_many(Tables(db, series.key), points, now))
+
+    def _merge_ahead(self, series: Series, points: Columns, now: float) -> None:
+        def block(key: int) -> Columns:
+            with self._database.reading() as db:
+                return Tables(db, series.key).block(key)
+
+        def job(db: sqlite3.Connection) -> None:
+            rows = Tables(db, series.key)
+            if rows.spans(*_reach(points)) != spans:
+                raise _Stale("another write has changed the blocks")
+            _put_parcel(rows, parcel, points, now)
+
+        with self._database.reading() as db:
+            spans = Tables(db, series.key).spans(*_reach(points))
+        with Parcel(changes(spans, points, block)) as parcel:
+            self._database.write(job)
+
+    def replace(self, series: Series, points: Columns, now: float) -> None:
+        def job(db: sqlite3.Connection) -> None:
+            rows = Tables(db, series.key)
+            _clear(rows, -math.inf, math.inf, now)
+            put(rows, now)
+
+        with first_points(points) as put:
+            self._database.write(job)
+
+    def clear(self, series: Series, start: float, end: float, now: float) -> None:
+        self._database.write(lambda db: _clear(Tables(db, series.key), start, end, now))
+
+    def latest(self, series: Series) -> Point | None:
+        with self._database.reading() as db:
+            return latest(Tables(db, series.key))
+
+    def read(self, series: Series, window: Window) -> Iterator[Columns]:
+        generation = None
+        while window.start < window.end and window.limit != 0:
+            with self._database.reading() as db:
+                rows = Tables(db, series.key)
+                seen, generation = generation, rows.generation()
+                piece = Piece(rows, window)
+            if seen not in (None, generation):
+                raise Rewritten(f"the series {series.id} was rewritten while it was read")
+            columns = piece.columns()
+            window = piece.rest(len(columns.t))
+            if len(columns.t):
+                yield columns
+
+
+class Piece:
+    """One piece of a read: the blocks and tail rows of an interval."""
+
+    def __init__(self, rows: Tables, window: Window) -> None:
+        start, end, limit, descending = window
+        most = _PIECE if limit is None else min(_PIECE, limit // (SIZE // 2) + 2)
+        blocks = rows.packed(start, end, most, descending=descending)
+        if len(blocks) == most and descending:
+            start = max(start, blocks[-1].span.first)
+        elif len(blocks) == most:
+            end = min(end, _next(blocks[-1].span.final))
+        self._asked = window
+        self._blocks = blocks
+        self._tail = rows.tail(start, end)
+        self._start, self._end = start, end
+
+    def columns(self) -> Columns:
+        """Decoded and merged, in reading order; called after the transaction. Raises Damaged."""
+        order = slice(None, None, -1 if self._asked.descending else 1)
+        packed = [block.columns() for block in self._blocks[order]]
+        old = Columns(*map(np.concatenate, zip(EMPTY, *packed)))
+        t, v = merge(old, from_points((row.t, row.value) for row in self._tail))
+        low, high = np.searchsorted(t, [self._start, self._end])
+        cut = slice(None, self._asked.limit)
+        return Columns(t[low:high][order][cut], v[low:high][order][cut])
+
+    def rest(self, size: int) -> Window:
+        """What is still to be read, when this piece gave ``size`` points."""
+        limit = None if self._asked.limit is None else self._asked.limit - size
+        if self._asked.descending:
+            return self._asked._replace(end=self._start, limit=limit)
+        return self._asked._replace(start=self._end, limit=limit)
+
+
+def latest(rows: Tables) -> Point | None:
+    """The last point of a series; the tail's where both end at the same instant."""
+    block, tail = rows.last_in_blocks(), rows.last_in_tail()
+    if block is None or tail is None:
+        return block or tail
+    return block if block[0] > tail[0] else tail
+
+
+@contextmanager
+def first_points(points: Columns) -> Iterator[Callable[[Tables, float], None]]:
+    """What puts these points into an empty series; where they are many they are packed ahead."""
+    if len(points.t) <= _FEW:
+        yield lambda rows, now: _merge_few(rows, points, now)
+        return
+    with Parcel(changes([], points, _no_block)) as parcel:
+        yield lambda rows, now: _put_parcel(rows, parcel, points, now)
+
+
+def fold(rows: Tables) -> None:
+    """Pack the tail's oldest rows into blocks, as many as others can wait for."""
+    tail = rows.tail(-math.inf, math.inf, limit=_MOST_FOLDED)
+    points = from_points((row.t, row.value) for row in tail)
+    spans = rows.spans(*_reach(points))
+    with Parcel(islice(changes(spans, points, rows.block), _MOST_REPACKED)) as parcel:
+        gone = tail[: parcel.taken]
+        _exchange(rows, parcel, gone)
+
+
+def _merge_few(rows: Tables, points: Columns, now: float) -> None:
+    if not len(points.t):
+        return
+    tail = rows.tail(*_reach(points))
+    known = {row.t: row.fresh for row in tail}
+    held = _held(rows, points.t).tolist()
+    new = [
+        Row(t, value, known.get(t, not there)) for (t, value), there in zip(to_points(points), held)
+    ]
+    _put(rows, new, known, now)
+
+
+def _put(rows: Tables, new: list[Row], known: Container[float], now: float) -> None:
+    """Put rows into the tail, which knows some of their instants already."""
+    added = [row.fresh for row in new if row.t not in known]
+    rows.touch(now)
+    rows.put_tail(new)
+    rows.count(points=sum(added), tail=len(added))
+    if rows.tail_size() >= SIZE:
+        fold(rows)
+
+
+def _merge_many(rows: Tables, points: Columns, now: float) -> None:
+    spans = rows.spans(*_reach(points))
+    with Parcel(changes(spans, points, rows.block)) as parcel:
+        _put_parcel(rows, parcel, points, now)
+
+
+def _put_parcel(rows: Tables, parcel: Parcel, points: Columns, now: float) -> None:
+    """Put blocks in their place; the points that were packed hide what the tail holds there."""
+    tail = rows.tail(*_reach(points))
+    hidden = _among(np.array([row.t for row in tail]), points.t)
+    rows.touch(now)
+    _exchange(rows, parcel, list(compress(tail, hidden.tolist())))
+
+
+def _clear(rows: Tables, start: float, end: float, now: float) -> None:
+    rows.touch(now, generation=1)
+    if (start, end) == (-math.inf, math.inf):
+        rows.drop_all()
+        return
+    steps = (
+        Change(span, _outside(rows, span, start, end), taken=0)
+        for span in rows.spans(start, end)
+        if span.final >= start
+    )
+    with Parcel(steps) as parcel:
+        _exchange(rows, parcel, rows.tail(start, end))
+
+
+def _outside(rows: Tables, span: Span, start: float, end: float) -> Columns:
+    """What a block holds outside of an interval."""
+    if start <= span.first and span.final < end:
+        return EMPTY
+    t, v = rows.block(span.key)
+    kept = (t < start) | (t >= end)
+    return Columns(t[kept], v[kept])
+
+
+def _exchange(rows: Tables, parcel: Parcel, gone: list[Row]) -> None:
+    """Put a parcel's blocks in, and take out those they replace and the tail rows that are gone."""
+    rows.drop_blocks(parcel.dropped)
+    rows.put_blocks(parcel.blocks())
+    rows.drop_tail(row.t for row in gone)
+    rows.count(points=parcel.growth - sum(row.fresh for row in gone), tail=-len(gone))
+
+
+def _held(rows: Tables, t: Floats) -> NDArray[np.bool_]:
+    """At which of these sorted instants a block holds a point."""
+    held = np.zeros(len(t), np.bool_)
+    for span in rows.spans(t[0], _next(t[-1])):
+        low, high = np.searchsorted(t, [span.first, _next(span.final)])
+        if low < high:
+            held[low:high] = _among(t[low:high], rows.block(span.key).t)
+    return held
+
+
+def _among(t: Floats, instants: Floats) -> NDArray[np.bool_]:
+    """Which of ``t`` are among these instants, of which there is one at least; both are sorted."""
+    places = np.searchsorted(instants, t)
+    found: NDArray[np.bool_] = instants[np.minimum(places, len(instants) - 1)] == t
+    return found
+
+
+def _no_block(key: int) -> Columns:
+    raise Missing(f"there is no block {key}")
+
+
+def _reach(points: Columns) -> tuple[float, float]:
+    """The interval that tidy points lie in."""
+    return float(points.t[0]), _next(float(points.t[-1]))
+
+
+def _next(t: float) -> float:
+    return math.nextafter(t, math.inf)
+
+
+def _later(t: float) -> float:
+    """The next instant at least a microsecond on; far from 1970 doubles lie further apart."""
+    return max(t + _TICK, _next(t))

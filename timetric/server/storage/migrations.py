@@ -1,0 +1,83 @@
+"""The schema of a SQLite store, version by version, and how an older store becomes a newer one."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+from timetric.server.blocks import SIZE
+from timetric.server.storage import StorageError
+from timetric.server.storage.history import fold
+from timetric.server.storage.tables import Tables
+
+#: What makes a store of each version out of the one before it; a new file gets them all.
+MIGRATIONS = (
+    """
+    CREATE TABLE users(
+        key INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, created REAL NOT NULL);
+    CREATE TABLE tokens(
+        key TEXT PRIMARY KEY, name TEXT NOT NULL, owner INTEGER NOT NULL REFERENCES users,
+        digest BLOB NOT NULL, created REAL NOT NULL, UNIQUE(owner, name));
+    CREATE TABLE series(
+        key INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE,
+        owner INTEGER NOT NULL REFERENCES users,
+        title TEXT NOT NULL, caption TEXT NOT NULL, description TEXT NOT NULL,
+        tags TEXT NOT NULL, unit TEXT NOT NULL, source TEXT NOT NULL, source_url TEXT NOT NULL,
+        latitude REAL, longitude REAL, public INTEGER NOT NULL,
+        created REAL NOT NULL, updated REAL NOT NULL);
+    CREATE INDEX series_by_owner ON series(owner);
+    -- v has no type, so that SQLite keeps a REAL, NULL or INTEGER 0 or 1 (false, true) as it is
+    CREATE TABLE tail(
+        series INTEGER NOT NULL, t REAL NOT NULL, v, PRIMARY KEY(series, t)) WITHOUT ROWID;
+    """,
+    """
+    ALTER TABLE series ADD COLUMN points INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE series ADD COLUMN tail INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE series ADD COLUMN version INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE series ADD COLUMN generation INTEGER NOT NULL DEFAULT 0;
+    -- fresh: 1 where no block holds a point at that instant, so that points can be counted
+    ALTER TABLE tail ADD COLUMN fresh INTEGER NOT NULL DEFAULT 1;
+    -- a block's key is never used again: the same keys are the same blocks
+    CREATE TABLE blocks(
+        key INTEGER PRIMARY KEY AUTOINCREMENT, series INTEGER NOT NULL,
+        first REAL NOT NULL, final REAL NOT NULL, size INTEGER NOT NULL, last,
+        minimum REAL, maximum REAL, total REAL, numbers INTEGER NOT NULL,
+        codec INTEGER NOT NULL, crc INTEGER NOT NULL, times BLOB NOT NULL, vals BLOB NOT NULL);
+    CREATE UNIQUE INDEX blocks_by_time ON blocks(series, first, final);
+    UPDATE series SET tail = (SELECT count(*) FROM tail WHERE tail.series = series.key);
+    UPDATE series SET points = tail;
+    """,
+)
+VERSION = len(MIGRATIONS)
+
+_APPLICATION = 0x74696D65  # "time": tells our files from other SQLite files
+
+
+def migrate(db: sqlite3.Connection, path: Path) -> None:
+    """Bring the store to this version, inside the caller's transaction. Raises StorageError."""
+    (application,) = db.execute("PRAGMA application_id").fetchone()
+    (version,) = db.execute("PRAGMA user_version").fetchone()
+    if application not in (0, _APPLICATION):
+        raise StorageError(f"{path} is not a timetric store; give another directory with --data")
+    if version > VERSION:
+        raise StorageError(
+            f"{path} was made by a newer timetric (store version {version}, this one reads up to "
+            f"{VERSION}); upgrade timetric"
+        )
+    for migration in MIGRATIONS[version:]:
+        for statement in migration.split(";"):
+            db.execute(statement)
+    if version == 1:
+        _pack(db)
+    if version < VERSION:
+        db.execute(f"PRAGMA application_id = {_APPLICATION}")
+        db.execute(f"PRAGMA user_version = {VERSION}")
+
+
+def _pack(db: sqlite3.Connection) -> None:
+    """Version 1 kept all points as rows: pack the long series' rows into blocks."""
+    long = db.execute("SELECT key FROM series WHERE tail >= ?", (SIZE,)).fetchall()
+    for (key,) in long:
+        rows = Tables(db, key)
+        while rows.tail_size() >= SIZE:
+            fold(rows)

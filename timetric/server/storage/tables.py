@@ -1,0 +1,187 @@
+"""The rows of one series in SQLite: packed blocks, and a tail of single points over them.
+
+Where both hold a point at an instant the tail's stands. All intervals are ``start <= t < end``.
+"""
+
+from __future__ import annotations
+
+import math
+import sqlite3
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+from timetric.points import Point, Value
+from timetric.server.blocks import Block, Corrupt, decode
+from timetric.server.columns import Columns, box, unbox
+from timetric.server.storage import Damaged, Missing
+from timetric.server.storage.parcel import Span
+
+_BLOCK = "key, first, final, size, codec, crc, times, vals"
+
+
+class Row(NamedTuple):
+    """A point of the tail. It is ``fresh`` where no block holds a point at that instant."""
+
+    t: float
+    value: Value
+    fresh: bool
+
+
+class Packed(NamedTuple):
+    """A block as it is stored, not yet decoded."""
+
+    span: Span
+    codec: int
+    crc: int
+    times: bytes
+    values: bytes
+
+    def columns(self) -> Columns:
+        """Raises Damaged."""
+        try:
+            return decode(self.codec, self.crc, self.times, self.values)
+        except Corrupt as error:  # told with where it is
+            raise Damaged(
+                f"the block {self.span.key} of {self.span.size} points from {self.span.first} on "
+                f"is damaged: {error}"
+            ) from error
+
+
+class Tables:
+    """One series' rows, within a transaction of the caller's."""
+
+    def __init__(self, db: sqlite3.Connection, series: int) -> None:
+        self._db = db
+        self._series = series
+
+    # the series' own row
+
+    def generation(self) -> int:
+        """Raises Missing."""
+        return self._count("generation")
+
+    def tail_size(self) -> int:
+        """How many rows the tail holds. Raises Missing."""
+        return self._count("tail")
+
+    def touch(self, now: float, *, generation: int = 0) -> None:
+        """Note a write to the series. Raises Missing."""
+        touched = self._db.execute(
+            "UPDATE series SET updated = ?, version = version + 1, generation = generation + ?"
+            " WHERE key = ?",
+            (now, generation, self._series),
+        )
+        if not touched.rowcount:
+            raise Missing("the series is gone")
+
+    def count(self, *, points: int, tail: int) -> None:
+        """Note how many points and tail rows there are more, or fewer."""
+        self._db.execute(
+            "UPDATE series SET points = points + ?, tail = tail + ? WHERE key = ?",
+            (points, tail, self._series),
+        )
+
+    def drop_all(self) -> None:
+        """Take away the whole history."""
+        self._db.execute("UPDATE series SET points = 0, tail = 0 WHERE key = ?", (self._series,))
+        self._db.execute("DELETE FROM blocks WHERE series = ?", (self._series,))
+        self._db.execute("DELETE FROM tail WHERE series = ?", (self._series,))
+
+    # the tail
+
+    def tail(self, start: float, end: float, limit: int = -1) -> list[Row]:
+        """Its rows in the interval, oldest first."""
+        rows = self._db.execute(
+            "SELECT t, v, fresh FROM tail WHERE series = ? AND t >= ? AND t < ? ORDER BY t LIMIT ?",
+            (self._series, start, end, limit),
+        )
+        return [Row(t, _value(v), bool(fresh)) for t, v, fresh in rows]
+
+    def put_tail(self, rows: Iterable[Row]) -> None:
+        self._db.executemany(
+            "INSERT OR REPLACE INTO tail(series, t, v, fresh) VALUES (?, ?, ?, ?)",
+            ((self._series, *row) for row in rows),
+        )
+
+    def drop_tail(self, instants: Iterable[float]) -> None:
+        self._db.executemany(
+            "DELETE FROM tail WHERE series = ? AND t = ?", ((self._series, t) for t in instants)
+        )
+
+    def last_in_tail(self) -> Point | None:
+        row = self._db.execute(
+            "SELECT t, v FROM tail WHERE series = ? ORDER BY t DESC LIMIT 1", (self._series,)
+        ).fetchone()
+        return row and (row[0], _value(row[1]))
+
+    # blocks
+
+    def spans(self, start: float, end: float) -> list[Span]:
+        """Where the blocks lie, oldest first: those in the interval, and the one before it."""
+        rows = self._db.execute(
+            "SELECT key, first, final, size FROM blocks"
+            " WHERE series = ? AND first >= ? AND first < ? ORDER BY first",
+            (self._series, self._first_up_to(start), end),
+        )
+        return [Span(*row) for row in rows]
+
+    def block(self, key: int) -> Columns:
+        """Raises Missing, Damaged."""
+        row = self._db.execute(f"SELECT {_BLOCK} FROM blocks WHERE key = ?", (key,)).fetchone()
+        if row is None:
+            raise Missing(f"there is no block {key}")
+        return _packed(row).columns()
+
+    def packed(self, start: float, end: float, limit: int, *, descending: bool) -> list[Packed]:
+        """Up to ``limit`` blocks that have points in the interval, in reading order."""
+        order = "DESC" if descending else "ASC"
+        rows = self._db.execute(
+            f"SELECT {_BLOCK} FROM blocks WHERE series = ? AND first >= ? AND first < ?"
+            f" AND final >= ? ORDER BY first {order} LIMIT ?",
+            (self._series, self._first_up_to(start), end, start, limit),
+        )
+        return [_packed(row) for row in rows]
+
+    def last_in_blocks(self) -> Point | None:
+        row = self._db.execute(
+            "SELECT final, last FROM blocks WHERE series = ? ORDER BY first DESC LIMIT 1",
+            (self._series,),
+        ).fetchone()
+        return row and (row[0], _value(row[1]))
+
+    def put_blocks(self, blocks: Iterator[Block]) -> None:
+        self._db.executemany(
+            "INSERT INTO blocks(series, first, final, size, last, minimum, maximum, total, numbers,"
+            " codec, crc, times, vals) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                (self._series, *block[:3], unbox(block.last), *block.summary, *block[5:])
+                for block in blocks
+            ),
+        )
+
+    def drop_blocks(self, keys: Iterable[int]) -> None:
+        self._db.executemany("DELETE FROM blocks WHERE key = ?", ((key,) for key in keys))
+
+    def _first_up_to(self, start: float) -> float:
+        """Where the last block begins that begins at ``start`` or before."""
+        (first,) = self._db.execute(
+            "SELECT max(first) FROM blocks WHERE series = ? AND first <= ?", (self._series, start)
+        ).fetchone()
+        return -math.inf if first is None else float(first)
+
+    def _count(self, column: str) -> int:
+        row = self._db.execute(
+            f"SELECT {column} FROM series WHERE key = ?", (self._series,)
+        ).fetchone()
+        if row is None:
+            raise Missing("the series is gone")
+        return int(row[0])
+
+
+def _packed(row: tuple[int, float, float, int, int, int, bytes, bytes]) -> Packed:
+    return Packed(Span(*row[:4]), *row[4:])
+
+
+def _value(stored: float | int | None) -> Value:
+    """What SQLite holds: REAL, NULL, or INTEGER 0 or 1 for false or true."""
+    return bool(stored) if type(stored) is int else stored
