@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import doctest
+import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
-import falcon.inspect
 import pytest
 
 import timetric
 from tests.conftest import ROOT, RunningService
-from timetric.server import create_app
-from timetric.server.storage import open_storage
 
 DOCS = ROOT / "docs"
 PAGES = sorted(DOCS.glob("*.rst"))
 WITH_EXAMPLES = [page for page in PAGES if ">>> " in page.read_text(encoding="utf-8")]
+
+PROTOCOL = (DOCS / "protocol.rst").read_text(encoding="utf-8")
+CURL = re.findall(r"^ +(curl (?:.|(?<=\\)\n)*)", PROTOCOL, re.M)
 
 COMMANDS = ["serve", "user add", "user list", "token add", "token list", "token revoke"]
 
@@ -58,8 +60,14 @@ def test_every_flag_of_a_command_is_described(command: str) -> None:
     assert {flag for flag in flags if flag not in text} == set()
 
 
-def test_every_address_of_the_service_is_described(tmp_path: Path) -> None:
-    app = falcon.inspect.inspect_app(create_app(open_storage(tmp_path)))
-    paths = {re.sub(r"{\w+[^}]*}", "ID", route.path) for route in app.routes}
-    text = (DOCS / "protocol.rst").read_text(encoding="utf-8")
-    assert {path for path in paths if f"{path.rstrip('/')}" not in text} == set()
+@pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
+@pytest.mark.parametrize("command", CURL)
+def test_the_curl_examples_work(
+    service: RunningService, series: timetric.Series, command: str, tmp_path: Path
+) -> None:
+    (tmp_path / "power.csv").write_text("2009-03-10,3\n2009-03-11,4.25\n")
+    config = service.config
+    token = f"{config['apitoken_key']}:{config['apitoken_secret']}"
+    here = command.replace("http://127.0.0.1:8000/", service.url).replace("curl ", "curl -sSf ")
+    environment = {"PATH": os.environ["PATH"], "TOKEN": token, "ID": series.id}
+    subprocess.run(["sh", "-c", here], cwd=tmp_path, env=environment, check=True)

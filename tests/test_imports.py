@@ -28,11 +28,12 @@ series
 client
 __init__
 
-server.columns server.metadata
-server.blocks server.storage
+server.columns server.metadata server.problem
+server.blocks
+server.storage
 server.storage.*
-server.credentials server.identity server.body
-server.pages
+server.credentials server.pages server.body
+server.identity
 server.series
 server.app
 server

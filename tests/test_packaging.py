@@ -63,25 +63,27 @@ def test_the_client_needs_three_packages_and_carries_the_licence(wheel: Path) ->
 
 
 class Environment:
-    """A fresh virtual environment outside the tree, with an empty home."""
+    """A fresh virtual environment outside the tree, and an empty home."""
 
     def __init__(self, directory: Path, requirement: str) -> None:
         self.bin = directory / "venv/bin"
         self.home = directory / "home"
         self.home.mkdir()
+        ours = ("PYTHON", "TIMETRIC_", "XDG_")  # would lead to the tree, or to the user's config
+        self.variables = {
+            name: text for name, text in os.environ.items() if not name.startswith(ours)
+        }
         subprocess.run([sys.executable, "-m", "venv", str(directory / "venv")], check=True)
-        self.run("pip", "install", "--quiet", requirement).check_returncode()
+        install = [str(self.bin / "pip"), "install", "--quiet", requirement]
+        subprocess.run(install, cwd=directory, env=self.variables, check=True)
 
     def run(self, command: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """Run a command of the environment; its output and errors as text."""
-        ours = ("PYTHON", "TIMETRIC_", "XDG_")
-        kept = {name: text for name, text in os.environ.items() if not name.startswith(ours)}
+        """Run a command of the environment in the empty home; its output and errors as text."""
         return subprocess.run(
             [str(self.bin / command), *arguments],
             cwd=self.home,
-            env={**kept, "HOME": str(self.home)},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            env={**self.variables, "HOME": str(self.home)},
+            capture_output=True,
             text=True,
         )
 
