@@ -21,7 +21,7 @@ from timetric.server.blocks import SIZE, merge
 from timetric.server.columns import EMPTY, Columns, Floats, from_points, to_points
 from timetric.server.storage import Missing, NotNumeric, Rewritten, Series, StorageError, Window
 from timetric.server.storage.database import Database
-from timetric.server.storage.parcel import Change, Parcel, Span, changes
+from timetric.server.storage.parcel import Change, Parcel, Span, changes, packed
 from timetric.server.storage.tables import Row, Tables
 
 _FEW = 256  # points of a write that go to the tail
@@ -91,7 +91,7 @@ class History:
 
         with self._database.reading() as db:
             spans = Tables(db, series.key).spans(*_reach(points))
-        with Parcel(changes(spans, points, block)) as parcel:
+        with packed(changes(spans, points, block)) as parcel:
             self._database.write(job)
 
     def replace(self, series: Series, points: Columns, now: float) -> None:
@@ -173,7 +173,7 @@ def first_points(points: Columns) -> Iterator[Callable[[Tables, float], None]]:
     if len(points.t) <= _FEW:
         yield lambda rows, now: _merge_few(rows, points, now)
         return
-    with Parcel(changes([], points, _no_block)) as parcel:
+    with packed(changes([], points, _no_block)) as parcel:
         yield lambda rows, now: _put_parcel(rows, parcel, points, now)
 
 
@@ -182,7 +182,7 @@ def fold(rows: Tables) -> None:
     tail = rows.tail(-math.inf, math.inf, limit=_MOST_FOLDED)
     points = from_points((row.t, row.value) for row in tail)
     spans = rows.spans(*_reach(points))
-    with Parcel(islice(changes(spans, points, rows.block), _MOST_REPACKED)) as parcel:
+    with packed(islice(changes(spans, points, rows.block), _MOST_REPACKED)) as parcel:
         gone = tail[: parcel.taken]
         _exchange(rows, parcel, gone)
 
@@ -211,7 +211,7 @@ def _put(rows: Tables, new: list[Row], known: Container[float], now: float) -> N
 
 def _merge_many(rows: Tables, points: Columns, now: float) -> None:
     spans = rows.spans(*_reach(points))
-    with Parcel(changes(spans, points, rows.block)) as parcel:
+    with packed(changes(spans, points, rows.block)) as parcel:
         _put_parcel(rows, parcel, points, now)
 
 
@@ -233,7 +233,7 @@ def _clear(rows: Tables, start: float, end: float, now: float) -> None:
         for span in rows.spans(start, end)
         if span.final >= start
     )
-    with Parcel(steps) as parcel:
+    with packed(steps) as parcel:
         _exchange(rows, parcel, rows.tail(start, end))
 
 

@@ -1,12 +1,12 @@
-"""A parcel: the blocks that a write puts in the place of others, packed ahead of its transaction."""
+"""A parcel: blocks that a write puts in the place of others, packed ahead of its transaction."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from tempfile import SpooledTemporaryFile
-from types import TracebackType
-from typing import NamedTuple
+from typing import IO, NamedTuple
 
 import numpy as np
 
@@ -82,32 +82,30 @@ def _next(t: float) -> float:
     return math.nextafter(t, math.inf)
 
 
-class Parcel:
-    """Packed blocks, the larger part of them in a temporary file, and the spans they replace.
+@contextmanager
+def packed(steps: Iterator[Change]) -> Iterator[Parcel]:
+    """The parcel of a merge's steps."""
+    with SpooledTemporaryFile(max_size=_MEMORY) as bodies:
+        parcel = Parcel(bodies)
+        for step in steps:
+            parcel.add(step)
+        yield parcel
 
-    ``growth`` is how many points the blocks hold more than those that go.
+
+class Parcel:
+    """Packed blocks, the larger part of them in a temporary file, and the blocks they replace.
+
+    ``growth`` is how many points the blocks hold more than those that go, ``taken`` how many of
+    the points to be merged are in them.
     """
 
-    def __init__(self, steps: Iterator[Change]) -> None:
+    def __init__(self, bodies: IO[bytes]) -> None:
         self.dropped: list[int] = []
         self.growth = 0
         self.taken = 0
+        self._bodies = bodies
         self._heads: list[Block] = []
         self._sizes: list[tuple[int, int]] = []  # bytes of each block's times and values
-        self._bodies = SpooledTemporaryFile(max_size=_MEMORY)
-        for step in steps:
-            self._add(step)
-
-    def __enter__(self) -> Parcel:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self._bodies.close()
 
     def blocks(self) -> Iterator[Block]:
         """The blocks, oldest first."""
@@ -115,7 +113,8 @@ class Parcel:
         for head, (times, values) in zip(self._heads, self._sizes):
             yield head._replace(times=self._bodies.read(times), values=self._bodies.read(values))
 
-    def _add(self, step: Change) -> None:
+    def add(self, step: Change) -> None:
+        """Pack the columns of a step."""
         self.taken = step.taken
         self.growth += len(step.columns.t)
         if step.drop is not None:

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from timetric.points import Point, Value
 from timetric.server.blocks import Block, Corrupt, decode
-from timetric.server.columns import Columns, box, unbox
+from timetric.server.columns import Columns, unbox
 from timetric.server.storage import Damaged, Missing
 from timetric.server.storage.parcel import Span
 

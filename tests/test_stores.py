@@ -1,0 +1,217 @@
+"""Stores that older versions made, stores that broke, copies, and full disks."""
+
+from __future__ import annotations
+
+import multiprocessing
+import resource
+import shutil
+import sqlite3
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.conftest import ROOT
+from tests.test_storage import IDS, METADATA, columns, read
+from timetric.server.columns import Columns
+from timetric.server.storage import (
+    Damaged,
+    Full,
+    Rewritten,
+    Series,
+    Storage,
+    StorageError,
+    Unavailable,
+    Window,
+    open_storage,
+)
+
+
+def a_store(directory: Path, points: int = 10_000) -> tuple[Storage, Series]:
+    store = open_storage(directory)
+    owner = store.add_user("owner", 1.0)
+    t = np.arange(float(points))
+    return store, store.create(IDS[0], owner, METADATA, Columns(t, t % 7), 2.0)
+
+
+def test_a_store_of_version_1_is_brought_up(tmp_path: Path) -> None:
+    shutil.copy(ROOT / "tests/stores/version-1.sqlite3", tmp_path / "timetric.sqlite3")
+    store = open_storage(tmp_path)
+    assert [user.name for user in store.users()] == ["anna", "owner"]
+    assert store.token("k" * 22).digest == bytes(range(32))
+    long = store.series(IDS[0])
+    assert long.metadata.tags == ("power", "é")
+    assert long.points == 5000
+    expected = [
+        (1236735000.0 + 60 * n, None if n % 97 == 0 else True if n % 89 == 0 else v)
+        for n, v in ((n, float(f"{n % 50 / 7:.2f}")) for n in range(5000))
+    ]
+    assert read(store, long) == expected
+    assert read(store, store.series(IDS[1])) == [(-1.5, 1), (0, 0), (1, False), (2, 5e-324)]
+    assert store.latest(store.series(IDS[2])) is None
+    assert list(store.check()) == []
+    store.append(long, 1.0, 2e9)
+    store.close()
+    with sqlite3.connect(tmp_path / "timetric.sqlite3") as db:
+        assert db.execute("SELECT count(*) FROM blocks").fetchone()[0] >= 1
+
+
+def test_long_histories_take_little_room(tmp_path: Path) -> None:
+    store, series = a_store(tmp_path, 100_000)
+    store.close()
+    assert (tmp_path / "timetric.sqlite3").stat().st_size < 2 * 100_000
+
+
+def test_a_copy_is_consistent_while_others_write(tmp_path: Path) -> None:
+    store, series = a_store(tmp_path / "data")
+    stop = threading.Event()
+
+    def write() -> None:
+        while not stop.is_set():
+            store.increment(series, 1.0, 1e6)
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    try:
+        (tmp_path / "copy").mkdir()
+        store.backup(tmp_path / "copy" / "timetric.sqlite3")
+    finally:
+        stop.set()
+        writer.join()
+    copy = open_storage(tmp_path / "copy")
+    assert list(copy.check()) == []
+    assert read(copy, copy.series(series.id))[:10_000] == read(store, series)[:10_000]
+    assert (tmp_path / "copy" / "timetric.sqlite3").stat().st_mode & 0o777 == 0o600
+    with pytest.raises(StorageError, match="exists"):
+        store.backup(tmp_path / "copy" / "timetric.sqlite3")
+
+
+def damage(directory: Path, statement: str) -> None:
+    with sqlite3.connect(directory / "timetric.sqlite3") as db:
+        assert db.execute(statement).rowcount == 1
+
+
+def test_a_damaged_block_is_told_and_the_rest_goes_on(tmp_path: Path) -> None:
+    store, series = a_store(tmp_path)
+    other = store.create(IDS[1], series.owner, METADATA, columns((1.0, 2.0)), 2.0)
+    damage(tmp_path, "UPDATE blocks SET vals = zeroblob(length(vals)) WHERE first = 0")
+    with pytest.raises(Damaged, match="checksum"):
+        read(store, series)
+    assert store.latest(series) == (9999.0, 3.0)
+    assert len(read(store, series, Window(start=9000.0))) == 1000
+    assert read(store, other) == [(1.0, 2.0)]
+    (fault,) = store.check()
+    assert series.id in fault
+    assert "checksum" in fault
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE series SET points = points + 1",
+        "UPDATE series SET tail = 1",
+        "UPDATE blocks SET maximum = 7 WHERE first = 0",
+        "UPDATE blocks SET codec = 9 WHERE first = 0",
+        "INSERT INTO tail(series, t, v, fresh) VALUES (1, 0.5, 1.0, 1)",
+    ],
+)
+def test_what_does_not_add_up_is_found(tmp_path: Path, statement: str) -> None:
+    store, _ = a_store(tmp_path)
+    assert list(store.check()) == []
+    damage(tmp_path, statement)
+    assert len(list(store.check())) == 1
+
+
+def test_a_rewrite_ends_a_read_unfinished(tmp_path: Path) -> None:
+    store, series = a_store(tmp_path, 300_000)
+    pieces = store.read(series, Window())
+    first = next(pieces)
+    store.append(series, 1.0, 1e6)
+    second = next(pieces)  # a point more does no harm
+    assert second.t[0] > first.t[-1]
+    store.replace(series, columns((1.0, 1.0)), 3.0)
+    with pytest.raises(Rewritten):
+        next(pieces)
+
+
+def in_a_small_disk(directory: Path, result: Any) -> None:
+    """A process that may write files of 2 MB at most: to SQLite a full disk, without root."""
+    store, series = a_store(directory)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (2 << 20, 2 << 20))
+    rng = np.random.default_rng(1)
+    t = np.arange(300_000.0)
+    try:
+        store.merge(series, Columns(t + 1e6, rng.random(len(t))), 3.0)
+        result.put("stored")
+    except (Full, Unavailable) as error:
+        result.put(type(error).__name__)
+    result.put(len(read(store, series)))
+    store.append(series, 1.0, 2e6)
+    result.put(len(read(store, series)))
+
+
+def test_a_full_disk_refuses_a_write_whole_and_goes_on(tmp_path: Path) -> None:
+    answers = run_in_process(in_a_small_disk, tmp_path, 3)
+    assert answers[0] in ("Full", "Unavailable")
+    assert answers[1:] == [10_000, 10_001]
+    store = open_storage(tmp_path)
+    assert list(store.check()) == []
+
+
+def run_in_process(function: Callable[..., None], directory: Path, answers: int) -> list[Any]:
+    context = multiprocessing.get_context("spawn")
+    result = context.Queue()
+    process = context.Process(target=function, args=(directory, result))
+    process.start()
+    gathered = [result.get(timeout=60) for _ in range(answers)]
+    process.join()
+    return gathered
+
+
+def count_up(directory: Path, result: Any) -> None:
+    store = open_storage(directory)
+    series = store.series(IDS[0])
+    for _ in range(200):
+        store.increment(series, 1.0, 1e6)
+    store.close()
+    result.put("done")
+
+
+def test_processes_lose_no_increment(tmp_path: Path) -> None:
+    store, series = a_store(tmp_path, 5000)
+    start = store.latest(series)
+    assert start is not None
+    context = multiprocessing.get_context("spawn")
+    result = context.Queue()
+    processes = [context.Process(target=count_up, args=(tmp_path, result)) for _ in range(3)]
+    for process in processes:
+        process.start()
+    for _ in processes:
+        assert result.get(timeout=60) == "done"
+    for process in processes:
+        process.join()
+    latest = store.latest(series)
+    assert latest is not None
+    assert latest[1] == float(start[1] or 0) + 600
+    assert store.series(series.id).points == 5600
+    assert list(store.check()) == []
+
+
+def test_uploads_that_meet_are_all_there(tmp_path: Path) -> None:
+    store, series = a_store(tmp_path, 50_000)
+
+    def upload(offset: int) -> None:
+        t = np.arange(offset, 50_000.0, 8)
+        for _ in range(3):
+            store.merge(series, Columns(t, np.full(len(t), float(offset))), 3.0)
+
+    threads = [threading.Thread(target=upload, args=(offset,)) for offset in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert read(store, series) == [(float(t), float(t % 8)) for t in range(50_000)]
+    assert list(store.check()) == []
