@@ -21,8 +21,9 @@ PACKAGE = Path(__file__).parent.parent / "timetric"
 ORDER = """
 exceptions request
 timestamps
-points
-upload config transport
+points reply
+upload config connection
+transport
 auth
 series
 client
