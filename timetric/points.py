@@ -79,7 +79,9 @@ def format_value(value: Value) -> str:
     >>> format_value(3), format_value(None)
     ('3.0', 'null')
     """
-    return repr(float(value)) if type(value) in (float, int) else _TEXTS[value]
+    if value is None or isinstance(value, bool):
+        return _TEXTS[value]
+    return repr(float(value))
 
 
 def to_points(items: Iterable[object]) -> Iterator[Point]:

@@ -69,8 +69,9 @@ def is_file(data: object) -> bool:
 
 def _is_rewindable(data: object) -> bool:
     """A binary file of the standard library's that stands at its start and can go back there."""
-    known = isinstance(data, (io.BufferedReader, io.BufferedRandom, io.BytesIO, io.FileIO))
-    return known and data.seekable() and data.tell() == 0
+    if not isinstance(data, (io.BufferedReader, io.BufferedRandom, io.BytesIO, io.FileIO)):
+        return False
+    return data.seekable() and data.tell() == 0
 
 
 def _pieces(data: object) -> Iterator[bytes]:

@@ -33,7 +33,7 @@ class Summary(NamedTuple):
     minimum: float | None
     maximum: float | None
     total: float | None
-    count: int
+    numbers: int
 
 
 class Block(NamedTuple):
@@ -95,11 +95,13 @@ def cut(columns: Columns) -> Iterator[Columns]:
 
 
 def _pack(column: Floats) -> bytes:
-    return standalone.simple_compress(np.ascontiguousarray(column), _CONFIG)
+    packed: bytes = standalone.simple_compress(np.ascontiguousarray(column), _CONFIG)
+    return packed
 
 
 def _unpack(data: bytes) -> Floats:
-    return standalone.simple_decompress(data)
+    column: Floats = standalone.simple_decompress(data)
+    return column
 
 
 def _unpack_raw(data: bytes) -> Floats:
