@@ -20,7 +20,7 @@ from timetric.server.metadata import BadMetadata
 from timetric.server.pages import HomeResource
 from timetric.server.problem import Problem
 from timetric.server.series import SeriesResource
-from timetric.server.storage import Missing, NotNumeric, Storage
+from timetric.server.storage import Full, Missing, NotNumeric, Rewritten, Storage, Unavailable
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -51,9 +51,10 @@ _PROBLEMS: dict[type[Exception], Callable[[Any], Problem]] = {
     BadMetadata: lambda error: Problem(400, f"{error}.", field=error.field),
     Missing: lambda error: Problem(404, "There is no such series any more."),
     NotNumeric: lambda error: Problem(409, f"{error}."),
-    HTTPError: lambda error: Problem(
-        error.status_code, error.description or _DETAILS.get(error.status_code, error.title)
-    ),
+    Rewritten: lambda error: Problem(503, f"{error}; read it again.", retry_after=1),
+    Unavailable: lambda error: Problem(503, "The store is not ready; try again.", retry_after=5),
+    Full: lambda error: Problem(507, "The service's disk is full; nothing was stored."),
+    HTTPError: lambda error: Problem(error.status_code, _detail(error)),
 }
 
 #: How much of a body that nobody wants is read, in bytes.
@@ -92,6 +93,11 @@ def _answer(req: Request, resp: Response, error: Exception, params: dict[str, An
 def _translated(error: Exception) -> Problem:
     kind = next(kind for kind in type(error).__mro__ if kind in _PROBLEMS)
     return _PROBLEMS[kind](error)
+
+
+def _detail(error: HTTPError) -> str:
+    detail = error.description or _DETAILS.get(error.status_code, error.title)
+    return detail.rstrip(".") + "."
 
 
 def _pass_on(req: Request, resp: Response, error: Exception, params: dict[str, Any]) -> None:

@@ -14,8 +14,8 @@ CHALLENGE = 'Basic realm="Timetric"'
 class Problem(Exception):
     """A request that is answered with an HTTP status and a sentence, nothing being done.
 
-    ``members`` are what else helps, such as ``line`` and ``field``; those that are None are left
-    out of the reply.
+    ``members`` are what else helps: ``line``, ``field``, ``retry_after`` (seconds); those that
+    are None are left out of the reply.
     """
 
     def __init__(self, status: int, detail: str, **members: object) -> None:
@@ -26,8 +26,12 @@ class Problem(Exception):
 
     @property
     def headers(self) -> dict[str, str]:
-        challenge = {"WWW-Authenticate": CHALLENGE} if self.status == 401 else {}
-        return {"Content-Type": MEDIA_TYPE, **challenge}
+        headers = {"Content-Type": MEDIA_TYPE}
+        if self.status == 401:
+            headers["WWW-Authenticate"] = CHALLENGE
+        if "retry_after" in self.members:
+            headers["Retry-After"] = str(self.members["retry_after"])
+        return headers
 
     def document(self) -> bytes:
         """The body of the reply."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from urllib.parse import urlencode
 
 from falcon import Request, Response
@@ -19,7 +19,7 @@ from timetric.server.identity import Identity
 from timetric.server.metadata import Metadata
 from timetric.server.pages import series_page
 from timetric.server.problem import Problem
-from timetric.server.storage import Missing, Series, Storage, Window
+from timetric.server.storage import Missing, Series, Storage, StorageError, Window
 from timetric.timestamps import parse_number, parse_timestamp
 
 _LIMIT = re.compile(r"0*[1-9][0-9]{0,14}")
@@ -136,7 +136,7 @@ class SeriesResource:
             address = f"{_url(req, series)}{path}?{_next_query(window, last)}"
             resp.set_header("Link", f'<{address}>; rel="next"')
         resp.content_type = "text/csv; charset=utf-8"
-        resp.stream = (write_csv(piece, iso=iso) for piece in pieces)
+        resp.stream = _csv(pieces, iso)
 
     def _page(self, series: Series, window: Window) -> tuple[Iterator[Columns], float | None]:
         """The window's points, and where its limit leaves some out, the last timestamp in it."""
@@ -180,6 +180,16 @@ class SeriesResource:
             return None
 
 
+def _csv(pieces: Iterable[Columns], iso: bool) -> Iterator[bytes]:
+    """The pieces as CSV, with a last line that is no point when they end too early."""
+    try:
+        for piece in pieces:
+            yield write_csv(piece, iso=iso)
+    except StorageError:  # granian would end the reply as if this were all
+        yield b"unfinished: the rest can not be read\n"
+        raise
+
+
 def _url(req: Request, series: Series) -> str:
     return f"{req.context.base_url}series/{series.id}/"
 
@@ -201,8 +211,11 @@ def _time(fields: Fields, name: str) -> float:
 
 
 def _window(fields: Fields) -> Window:
-    after, end = (_time(fields, name) if name in fields else None for name in ("after", "end"))
-    return Window(after=after, end=end, limit=_limit(fields) if "limit" in fields else None)
+    return Window(
+        start=math.nextafter(_time(fields, "after"), math.inf) if "after" in fields else -math.inf,
+        end=_time(fields, "end") if "end" in fields else math.inf,
+        limit=_limit(fields) if "limit" in fields else None,
+    )
 
 
 def _limit(fields: Fields) -> int:
@@ -214,4 +227,4 @@ def _limit(fields: Fields) -> int:
 
 def _next_query(window: Window, last: float) -> str:
     bounds = {"after": last, "end": window.end, "limit": window.limit}
-    return urlencode({name: repr(bound) for name, bound in bounds.items() if bound is not None})
+    return urlencode({name: repr(bound) for name, bound in bounds.items() if bound != math.inf})

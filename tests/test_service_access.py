@@ -1,0 +1,124 @@
+"""Who may do what, and how it is told who asks."""
+
+from __future__ import annotations
+
+import base64
+import gc
+import urllib.request
+from collections.abc import Iterator
+from urllib.error import HTTPError
+from urllib.parse import urlencode
+
+import pytest
+
+from tests.service import Headers, Service, basic, running_service
+
+CSV = {"Content-Type": "text/csv"}
+READS = ["", "value/json/", "csv/", "csv/unix.csv", "csv/iso.csv"]
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    with running_service(tmp_path_factory.mktemp("store")) as running:
+        yield running
+
+
+def encoded(pair: bytes) -> Headers:
+    return {"Authorization": "Basic " + base64.b64encode(pair).decode()}
+
+
+@pytest.mark.parametrize(
+    ("kind", "who", "read", "write"),
+    [
+        ("private", "nobody", 401, 401),
+        ("private", "other", 404, 404),
+        ("private", "owner", 200, 204),
+        ("public", "nobody", 200, 401),
+        ("public", "other", 200, 403),
+        ("public", "owner", 200, 204),
+        ("absent", "nobody", 401, 401),
+        ("absent", "other", 404, 404),
+        ("absent", "owner", 404, 404),
+    ],
+)
+def test_the_table_of_who_may(service: Service, kind: str, who: str, read: int, write: int) -> None:
+    path = service.create(b"0,1", public=kind == "public")
+    if kind == "absent":
+        path = "/series/AAAAAAAAAAAAAAAAAAAAAA/"
+    configs = {"owner": service.config, "other": service.other_config}
+    headers = basic(configs[who]) if who in configs else {}
+    for name in READS:
+        assert service.send("GET", path + name, headers=headers).status == read
+    for method, body in (("POST", b"1,2"), ("PUT", b"1,2"), ("DELETE", None)):
+        reply = service.send(method, path, body, {**headers, **CSV})
+        assert reply.status == write
+        assert (reply.headers["WWW-Authenticate"] == 'Basic realm="Timetric"') == (write == 401)
+    if kind == "public" and who != "owner":
+        assert service.csv(path) == b"0.0,1.0\n"
+
+
+def test_wrong_credentials_are_refused_on_public_series_too(service: Service) -> None:
+    path = service.create(b"0,1", public=True)
+    key = service.config["apitoken_key"]
+    for pair in (f"{key}:wrong", "nobody:wrong", f"{key}:", ":", "\xe9:\xe9"):
+        reply = service.send("GET", path, headers=encoded(pair.encode()))
+        assert reply.status == 401
+        assert reply.headers["WWW-Authenticate"] == 'Basic realm="Timetric"'
+    secret = service.config["apitoken_secret"]
+    swapped = service.other_config["apitoken_key"]
+    assert service.send("GET", path, headers=encoded(f"{swapped}:{secret}".encode())).status == 401
+
+
+@pytest.mark.parametrize("header", ["Bearer abc", "Digest username=x", "nothing"])
+def test_other_schemes_are_told_which_one_is_known(service: Service, header: str) -> None:
+    path = service.create(b"0,1", public=True)
+    reply = service.send("GET", path, headers={"Authorization": header})
+    assert reply.status == 401
+    assert reply.headers["WWW-Authenticate"] == 'Basic realm="Timetric"'
+
+
+@pytest.mark.parametrize(
+    "header", ["Basic", "Basic ???", "Basic YTpiYw", "Basic YTp\xe9", "Basic YWI=", "Basic /w=="]
+)
+def test_broken_credentials_are_a_bad_request(service: Service, header: str) -> None:
+    path = service.create(b"0,1", public=True)
+    assert service.send("GET", path, headers={"Authorization": header}).status == 400
+
+
+def test_the_name_of_the_scheme_is_read_in_any_case(service: Service) -> None:
+    header = basic(service.config)["Authorization"].replace("Basic", "bAsIc")
+    assert service.send("GET", service.create(), headers={"Authorization": header}).status == 200
+
+
+def test_a_revoked_token_is_refused_at_once(service: Service) -> None:
+    path = service.create(b"0,1")
+    headers = basic(service.other_config)
+    assert service.send("GET", path, headers=headers).status == 404
+    service.storage.revoke(service.other_config["apitoken_key"])
+    assert service.send("GET", path, headers=headers).status == 401
+
+
+@pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")
+def test_urllib_that_waits_for_the_challenge_can_create_and_write(service: Service) -> None:
+    passwords = urllib.request.HTTPPasswordMgr()
+    key, secret = service.config["apitoken_key"], service.config["apitoken_secret"]
+    passwords.add_password("Timetric", service.url, key, secret)
+    opener = urllib.request.build_opener(urllib.request.HTTPBasicAuthHandler(passwords))
+    form = urlencode({"title": "T", "caption": "C"}).encode()
+    with opener.open(f"{service.url}create/", form, timeout=30) as reply:
+        url = reply.read().decode()
+    with opener.open(url, b"value=14", timeout=30) as reply:
+        assert reply.status == 204
+    with opener.open(f"{url}csv/", timeout=30) as reply:
+        assert reply.read() == f"{service.clock.now},14.0\n".encode()
+    gc.collect()  # what urllib leaves open of each challenge is not the next test's
+
+
+def test_urllib_with_a_wrong_secret_ends_with_401(service: Service) -> None:
+    passwords = urllib.request.HTTPPasswordMgr()
+    passwords.add_password("Timetric", service.url, service.config["apitoken_key"], "wrong")
+    opener = urllib.request.build_opener(urllib.request.HTTPBasicAuthHandler(passwords))
+    with pytest.raises(HTTPError) as caught:
+        opener.open(f"{service.url}create/", b"title=T", timeout=30)
+    assert caught.value.code == 401
+    caught.value.close()
