@@ -114,6 +114,7 @@ def test_urllib_that_waits_for_the_challenge_can_create_and_write(service: Servi
     gc.collect()  # what urllib leaves open of each challenge is not the next test's
 
 
+@pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")
 def test_urllib_with_a_wrong_secret_ends_with_401(service: Service) -> None:
     passwords = urllib.request.HTTPPasswordMgr()
     passwords.add_password("Timetric", service.url, service.config["apitoken_key"], "wrong")
@@ -122,3 +123,5 @@ def test_urllib_with_a_wrong_secret_ends_with_401(service: Service) -> None:
         opener.open(f"{service.url}create/", b"title=T", timeout=30)
     assert caught.value.code == 401
     caught.value.close()
+    del caught
+    gc.collect()

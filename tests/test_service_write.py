@@ -197,6 +197,13 @@ def test_delete_clears_the_data_and_the_series_stays(service: Service) -> None:
     assert service.owner_sends("POST", path, b"value=1", FORM).status == 204
 
 
+def test_a_delete_that_means_a_part_clears_nothing(service: Service) -> None:
+    path = service.create(b"0,1\n1,2\n")
+    for query in ("start=1", "end=1", "after=0", "series=true"):
+        assert service.owner_sends("DELETE", f"{path}?{query}").status == 400
+    assert service.csv(path) == b"0.0,1.0\n1.0,2.0\n"
+
+
 def test_paths_without_the_last_slash_are_served_and_never_redirected(service: Service) -> None:
     path = service.create(b"0,1").rstrip("/")
     assert service.owner_sends("POST", path, b"1,2", CSV).status == 204

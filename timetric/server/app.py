@@ -57,6 +57,8 @@ _PROBLEMS: dict[type[Exception], Callable[[Any], Problem]] = {
     HTTPError: lambda error: Problem(error.status_code, _detail(error)),
 }
 
+_ID = "timetric.request_id"  # where the request's environ holds it
+
 #: How much of a body that nobody wants is read, in bytes.
 _UNWANTED = 1 << 30
 
@@ -87,6 +89,8 @@ def _answer(req: Request, resp: Response, error: Exception, params: dict[str, An
     if isinstance(error, HTTPError):
         resp.set_headers(error.headers or {})
     resp.set_headers(problem.headers)
+    if problem.status >= 500:
+        log.error("request %s: %s %r: %s", req.env[_ID], req.method, req.path, error)
     resp.data = problem.document()
 
 
@@ -160,7 +164,7 @@ class Frame:
         self._random = random
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        request_id = self._random(8).hex()
+        request_id = environ[_ID] = self._random(8).hex()
         stamps = [("Request-Id", request_id), ("X-Content-Type-Options", "nosniff")]
         statuses: list[int] = []
 

@@ -23,6 +23,7 @@ from timetric.server.storage import Missing, Series, Storage, StorageError, Wind
 from timetric.timestamps import parse_number, parse_timestamp
 
 _LIMIT = re.compile(r"0*[1-9][0-9]{0,14}")
+_PARTS = {"start", "after", "end", "series"}  # of a DELETE that means something else than all
 _ABSENT = "There is no such series."
 
 
@@ -72,6 +73,8 @@ class SeriesResource:
 
     def on_delete(self, req: Request, resp: Response, id: str) -> None:
         series = self._to_write(req, id)
+        if _PARTS & read_query(req).keys():
+            raise Problem(400, "Only the whole history can be cleared; leave out the query.")
         self._storage.replace(series, EMPTY, self._clock())
         resp.status = 204
 
