@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import io
+import random
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given
 
 from tests.test_points import exact, points
 from timetric.exceptions import InvalidPoint
 from timetric.points import format_csv
-from timetric.server import columns
-from timetric.server.columns import read_csv, to_points, write_csv
+from timetric.server import intake
+from timetric.server.blocks import cut, decode, encode
+from timetric.server.columns import to_points, write_csv
+from timetric.server.intake import read_csv
+from timetric.timestamps import END, FIRST, format_iso
 
 
 def read(body: bytes) -> list[Any]:
@@ -34,7 +39,7 @@ def test_what_was_read_is_written_as_it_was(rows: list[tuple[float, Any]]) -> No
 
 @pytest.mark.parametrize("size", [1, 7, 30, 1 << 20])
 def test_slices_change_nothing(size: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(columns, "SLICE", size)
+    monkeypatch.setattr(intake, "SLICE", size)
     body = b"\xef\xbb\xbf5,1\r\n\r\n2009-03-10T00:00:00Z , TRUE\r\n1,null\r\n5,2.5"
     assert read(body) == [(1.0, None), (5.0, 2.5), (1236643200.0, True)]
     with pytest.raises(InvalidPoint) as caught:
@@ -43,8 +48,8 @@ def test_slices_change_nothing(size: int, monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def test_a_line_without_end_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(columns, "SLICE", 1000)
-    monkeypatch.setattr(columns, "LONGEST_LINE", 2000)
+    monkeypatch.setattr(intake, "SLICE", 1000)
+    monkeypatch.setattr(intake, "LONGEST_LINE", 2000)
     with pytest.raises(InvalidPoint) as caught:
         read(b"1,2\n" + b"9" * 5000)
     assert caught.value.line == 2
@@ -61,3 +66,66 @@ def test_iso_is_written_for_people() -> None:
     assert write_csv(read_csv(io.BytesIO(b"0.25,1\n")), iso=True) == (
         b"1970-01-01T00:00:00.250000,1.0\n"
     )
+
+
+@pytest.mark.parametrize("order", ["sorted", "newest first", "shuffled"])
+def test_a_body_too_large_for_memory_is_the_same(
+    order: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(intake, "SLICE", 10_000)
+    monkeypatch.setattr(intake, "MEMORY", 2_048)
+    rows = [(float(t), float(n)) for n, t in enumerate([*range(20_000), *range(500)])]
+    if order == "newest first":
+        rows.reverse()
+    if order == "shuffled":
+        random.Random(1).shuffle(rows)
+    assert read(b"".join(format_csv(rows))) == sorted(dict(rows).items())
+
+
+def test_200_000_random_doubles_come_back_to_the_bit() -> None:
+    rng = np.random.default_rng(2009)
+    v = rng.integers(0, 2**64, 200_000, dtype=np.uint64).view(np.float64)
+    v[~np.isfinite(v)] = -0.0
+    v[:8] = [5e-324, -5e-324, 2.2250738585072009e-308, -0.0, 1e22, 1e-5, 1e16, 123456789.125]
+    t = np.sort(rng.uniform(FIRST, END, len(v)))
+    t[100_000:100_005] = np.sort(rng.uniform(-1e-300, 1e-300, 5))
+    t.sort()
+    body = "".join(f"{a!r},{b!r}\n" for a, b in zip(t.tolist(), v.tolist())).encode()
+    columns = read_csv(io.BytesIO(body))
+    packed = [encode(piece) for piece in cut(columns)]
+    unpacked = [decode(b.codec, b.crc, b.times, b.values) for b in packed]
+    assert b"".join(map(write_csv, unpacked)) == body
+
+
+@given(points)
+def test_iso_is_what_format_iso_writes(rows: list[tuple[float, Any]]) -> None:
+    columns = read_csv(io.BytesIO(b"".join(format_csv(rows))))
+    lines = write_csv(columns, iso=True).decode().splitlines()
+    assert [line.split(",")[0] for line in lines] == [format_iso(t) for t, _ in to_points(columns)]
+
+
+@pytest.mark.parametrize(
+    "row",
+    ["+1,2", ".5,2.", "007,0010", "1,-0", "-0,1", "1,NULL", "1,True", "1 , 2", "1e2,1E2"]
+    + ["2009-03-10,1", "2009-03-10T00:00:00,1", "2009-03-10 00:00:00Z,null", "1,nan", "true,1"]
+    + ["2009-02-30,1", "0000-01-01,1", "2009-03-10T24:00:00,1", "1,1e999", "1,1e-999", "nan,1"]
+    + [
+        "2009-03-10T00:00:00+01:00,1",
+        "2009-03-10T00:00,1",
+        "1,",
+        ",",
+        "1,tru",
+        "1,2,3",
+        "-0.0,-0.0",
+    ]
+    + ["2009-03-10T00:00:00.5,1", "1,18446744073709551615", "1,1.7976931348623159e308"],
+)
+def test_a_row_means_the_same_alone_and_among_many(row: str) -> None:
+    def meaning(body: str) -> Any:
+        try:
+            return exact(read(body.encode()))[-1]
+        except InvalidPoint as error:
+            return error.detail.partition(": ")[2]
+
+    assert meaning(f"{row}\n{row}") == meaning(row)
+    assert meaning(f"-62135596800,5\n{row}") == meaning(row)

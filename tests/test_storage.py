@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from timetric.points import Point
-from timetric.server.columns import EMPTY, Columns, from_points, read_csv, tidy, to_points
+from timetric.server.columns import EMPTY, Columns, from_points, tidy, to_points
+from timetric.server.intake import read_csv
 from timetric.server.metadata import Metadata
 from timetric.server.storage import (
     Missing,

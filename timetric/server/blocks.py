@@ -7,6 +7,7 @@ overlap. pcodec keeps the payload bits of NaNs, and so the words, and has no che
 
 from __future__ import annotations
 
+import math
 import zlib
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -28,7 +29,10 @@ class Corrupt(Exception):
 
 
 class Summary(NamedTuple):
-    """What a block says of its numbers; words do not count. None where it holds no number."""
+    """What a block says of its numbers; words do not count.
+
+    None where it holds no number, or where their total is past a double's range.
+    """
 
     minimum: float | None
     maximum: float | None
@@ -74,9 +78,14 @@ def summarise(v: Floats) -> Summary:
     numbers = v[v == v]
     if not len(numbers):
         return Summary(None, None, None, 0)
-    with np.errstate(over="ignore"):  # a sum past a double's range is an infinity
+    with np.errstate(over="ignore", invalid="ignore"):
         total = float(numbers.sum())
-    return Summary(float(numbers.min()), float(numbers.max()), total, len(numbers))
+    return Summary(
+        float(numbers.min()),
+        float(numbers.max()),
+        total if math.isfinite(total) else None,
+        len(numbers),
+    )
 
 
 def merge(old: Columns, new: Columns) -> Columns:

@@ -14,7 +14,8 @@ from falcon.media.multipart import BodyPart, MultipartParseOptions
 from falcon.typing import ReadableIO
 from falcon.util.mediatypes import parse_header
 
-from timetric.server.columns import Columns, read_csv
+from timetric.server.columns import Columns
+from timetric.server.intake import read_csv
 from timetric.server.problem import Problem
 
 Fields = dict[str, list[str]]

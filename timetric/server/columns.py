@@ -6,15 +6,16 @@ false 3, on the wire's 16-byte form as in here. Any other NaN is a fault.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
-from typing import BinaryIO, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+import orjson
 from numpy.typing import NDArray
 
-from timetric.exceptions import InvalidPoint
 from timetric.points import NUMERALS, Point, Value, format_value, parse_line
-from timetric.timestamps import END, FIRST, format_iso, format_timestamp
+from timetric.timestamps import END, FIRST, format_iso
 
 Floats = NDArray[np.float64]
 
@@ -23,8 +24,13 @@ _BITS = {word: 0x7FF8_0000_0000_0000 | payload for word, payload in _PAYLOADS.it
 _BOXES = {word: np.uint64(bits).view(np.float64) for word, bits in _BITS.items()}
 _WORDS = {bits: word for word, bits in _BITS.items()}
 
-#: How much of a body is parsed at a time, and how long a line may be, in bytes.
-SLICE, LONGEST_LINE = 4 << 20, 64 << 10
+#: Every byte of plain numbers, words and ISO times; without them, two cells a line leave ",\\n".
+_PLAIN = NUMERALS + b"TZ: nultrefas"
+_ISO_FORMS = {
+    10: re.compile(rb"(\d{4}-\d\d-\d\d)*"),
+    19: re.compile(rb"(\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d)*"),
+    20: re.compile(rb"(\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\dZ)*"),
+}
 
 
 class Columns(NamedTuple):
@@ -73,55 +79,83 @@ def to_points(columns: Columns) -> Iterator[Point]:
     return zip(columns.t.tolist(), map(unbox, columns.v.tolist()))
 
 
-def read_csv(file: BinaryIO) -> Columns:
-    """Parse a whole CSV file, slice by slice, into tidy columns.
-
-    Raises InvalidPoint naming the line (protocol.md, Values and CSV).
-    """
-    parts = [EMPTY]
-    line = 1
-    for lines in _slices(file):
-        parts.append(parse_csv(lines, line))
-        line += lines.count(b"\n")
-    return tidy(Columns(*map(np.concatenate, zip(*parts))))
-
-
-def _slices(file: BinaryIO) -> Iterator[bytes]:
-    """The file in pieces of whole lines, without a byte-order mark."""
-    rest = file.read(3).removeprefix(b"\xef\xbb\xbf")
-    line = 1
-    while piece := file.read(SLICE):
-        head, newline, tail = (rest + piece).rpartition(b"\n")
-        if len(tail) > LONGEST_LINE:
-            raise InvalidPoint("longer than any timestamp,value", line=line + head.count(b"\n"))
-        line += head.count(b"\n") + len(newline)
-        rest = tail
-        yield head + newline
-    yield rest
-
-
 def parse_csv(lines: bytes, first: int = 1) -> Columns:
-    """Parse whole lines, the first of which is number ``first``. Raises InvalidPoint."""
-    if b"\r" in lines:
-        lines = lines.replace(b"\r\n", b"\n")
-    if lines and not lines.endswith(b"\n"):
-        lines += b"\n"
-    return _parse_plain(lines) or _parse_lines(lines, first)
+    """Parse whole lines of CSV, the first of which is number ``first``; not yet tidy.
+
+    Raises InvalidPoint naming the line (protocol.md, Values and CSV). What is written as most
+    CSV is, numbers or ISO times of one form and values, is parsed all at once; anything else,
+    and whatever turns out to be bad, line by line.
+    """
+    body = lines.replace(b"\r\n", b"\n") if b"\r" in lines else lines
+    if not body.endswith(b"\n"):
+        body += b"\n"
+    cells = _cells(body)
+    columns = cells and _parse_cells(*cells)
+    return columns or _parse_lines(lines, first)
 
 
-def _parse_plain(lines: bytes) -> Columns | None:
-    """Nothing but ``number,number`` lines, all at once; None where there is anything else."""
-    if lines.translate(None, NUMERALS) != b",\n" * lines.count(b"\n"):
+def _cells(body: bytes) -> tuple[list[bytes], list[bytes]] | None:
+    """Times and values as text; None where a line has no two columns, or anything odd in them."""
+    if body.translate(None, _PLAIN) != b",\n" * body.count(b"\n"):
         return None
-    cells = lines.replace(b"\n", b",").split(b",")
+    cells = body.replace(b"\n", b",").split(b",")
     cells.pop()
-    try:
-        numbers = np.array(list(map(float, cells)))
-    except ValueError:  # numerals that make no number, such as 1-2
+    return cells[0::2], cells[1::2]
+
+
+def _parse_cells(times: list[bytes], values: list[bytes]) -> Columns | None:
+    t, v = _parse_times(times), _parse_values(values)
+    if t is None or v is None or not np.all((t >= FIRST) & (t < END)):
         return None
-    t, v = numbers[0::2] + 0.0, numbers[1::2].copy()
-    fine = np.all((t >= FIRST) & (t < END)) and np.all(np.isfinite(v))
-    return Columns(t, v) if fine else None
+    return Columns(t + 0.0, v)
+
+
+def _parse_times(cells: list[bytes]) -> Floats | None:
+    numbers = _load(cells)
+    if numbers is None:
+        return _parse_iso(cells)
+    try:
+        return np.array(numbers, np.float64)
+    except TypeError:  # a word among them
+        return None
+
+
+def _parse_values(cells: list[bytes]) -> Floats | None:
+    values = _load(cells)
+    if values is None:
+        return None
+    if None in values or True in values or False in values:
+        values = [_BOXES[x] if x is None or x is True or x is False else x for x in values]
+    return np.array(values, np.float64)
+
+
+def _load(cells: list[bytes]) -> list[Any] | None:
+    """What stands in the cells, read as JSON, whose numbers and words are CSV's too.
+
+    None where CSV and JSON differ: ``+1``, ``.5``, ``007``, ``NULL``, -0, which is 0 to JSON, and
+    a lone empty cell.
+    """
+    text = b",".join(cells)
+    if b"-0," in text or text.endswith(b"-0"):
+        return None
+    try:
+        loaded: list[Any] = orjson.loads(b"[%b]" % text)
+    except orjson.JSONDecodeError:  # no JSON, or a number past a double's range
+        return None
+    return loaded if len(loaded) == len(cells) else None
+
+
+def _parse_iso(cells: list[bytes]) -> Floats | None:
+    text = b"".join(cells)
+    width, odd = divmod(len(text), len(cells))
+    form = _ISO_FORMS.get(width)
+    if odd or form is None or not form.fullmatch(text):
+        return None
+    try:  # a Z at the end is cut off
+        seconds = np.array(cells, f"S{min(width, 19)}").astype("datetime64[s]")
+    except ValueError:  # no such day or time
+        return None
+    return seconds.astype(np.float64)
 
 
 def _parse_lines(lines: bytes, first: int) -> Columns:
@@ -131,6 +165,32 @@ def _parse_lines(lines: bytes, first: int) -> Columns:
 
 def write_csv(columns: Columns, *, iso: bool = False) -> bytes:
     """CSV of columns: shortest round-trip numbers, or ISO timestamps."""
-    stamp = format_iso if iso else format_timestamp
-    rows = (f"{stamp(t)},{format_value(value)}\n" for t, value in to_points(columns))
-    return "".join(rows).encode("ascii")
+    t, v = columns
+    if not len(t):
+        return b""
+    if not iso and not _is_odd(t).any() and not _is_odd(v).any():
+        rows: bytes = orjson.dumps(np.column_stack(columns), option=orjson.OPT_SERIALIZE_NUMPY)
+        return rows[2:-2].replace(b"],[", b"\n") + b"\n"
+    times = _format_iso(t) if iso else _format(t)
+    return b"\n".join(map(b",".join, zip(times, _format(v)))) + b"\n"
+
+
+def _is_odd(column: Floats) -> NDArray[np.bool_]:
+    """Which numbers JSON writes otherwise than CSV: words, and those written like 1e-05."""
+    size = np.abs(column)
+    odd: NDArray[np.bool_] = ~((size >= 1e-4) | (size == 0))
+    return odd
+
+
+def _format(column: Floats) -> list[bytes]:
+    text: bytes = orjson.dumps(np.ascontiguousarray(column), option=orjson.OPT_SERIALIZE_NUMPY)
+    cells = text[1:-1].split(b",")
+    for index in np.flatnonzero(_is_odd(column)).tolist():
+        cells[index] = format_value(unbox(column[index])).encode("ascii")
+    return cells
+
+
+def _format_iso(t: Floats) -> list[bytes]:
+    if np.all(t == np.floor(t)):
+        return list(np.datetime_as_string(t.astype("datetime64[s]")).astype("S19").tolist())
+    return [format_iso(x).encode("ascii") for x in t.tolist()]

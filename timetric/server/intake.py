@@ -1,0 +1,136 @@
+"""Reading an upload of any size into columns, in bounded memory.
+
+The file is parsed slice by slice into sorted runs. When these are many they are kept in temporary
+files, and mapped; where they overlap they are merged, a stretch of time at a time, into others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing
+from itertools import pairwise
+from tempfile import TemporaryFile
+from typing import IO, BinaryIO
+
+import numpy as np
+
+from timetric.exceptions import InvalidPoint
+from timetric.server.columns import EMPTY, Columns, Floats, parse_csv, tidy
+
+#: How much of a file is parsed at a time, and how long a line may be, in bytes.
+SLICE, LONGEST_LINE = 2 << 20, 64 << 10
+
+#: How many points are kept in memory; also, how many are merged at a time.
+MEMORY = 1 << 19
+
+_SAMPLE = 1024  # of how many points of a run one is looked at, to cut a merge into stretches
+
+
+def read_csv(file: BinaryIO) -> Columns:
+    """Parse a whole CSV file into tidy columns; large ones lie in temporary files.
+
+    Raises InvalidPoint naming the line (protocol.md, Values and CSV).
+    """
+    line = 1
+    with Runs() as runs:
+        for lines in _slices(file):
+            runs.add(tidy(parse_csv(lines, line)))
+            line += lines.count(b"\n")
+        return runs.merged()
+
+
+def _slices(file: BinaryIO) -> Iterator[bytes]:
+    """The file in pieces of whole lines, without a byte-order mark."""
+    rest = file.read(3).removeprefix(b"\xef\xbb\xbf")
+    line = 1
+    while piece := file.read(SLICE):
+        head, newline, tail = (rest + piece).rpartition(b"\n")
+        line += head.count(b"\n") + len(newline)
+        if len(tail) > LONGEST_LINE:
+            raise InvalidPoint("longer than any timestamp,value", line=line)
+        rest = tail
+        yield head + newline
+    yield rest
+
+
+class Runs:
+    """Tidy columns, of which the later stand above the earlier; kept in files when they are many."""
+
+    def __init__(self) -> None:
+        self._memory: list[Columns] = []
+        self._ends = [0]  # where each run ends, counted in points over all of them
+        self._store: Store | None = None
+
+    def __enter__(self) -> Runs:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._store is not None:
+            self._store.close()
+
+    def add(self, run: Columns) -> None:
+        """Take a run in; it may be empty."""
+        self._memory.append(run)
+        self._ends.append(self._ends[-1] + len(run.t))
+        if self._ends[-1] <= MEMORY:
+            return
+        self._store = self._store or Store()
+        for kept in self._memory:
+            self._store.append(kept)
+        self._memory.clear()
+
+    def merged(self) -> Columns:
+        """All runs in one, tidy."""
+        if self._store is None:
+            return _joined(self._memory)
+        columns = self._store.columns()
+        runs = [_slice(columns, start, end) for start, end in pairwise(self._ends) if start < end]
+        if all(before.t[-1] < after.t[0] for before, after in pairwise(runs)):
+            return columns
+        return _merged_by_stretches(runs)
+
+
+class Store:
+    """Columns in temporary files, which go when nothing maps them any more."""
+
+    def __init__(self) -> None:
+        self._files = TemporaryFile(), TemporaryFile()
+
+    def append(self, columns: Columns) -> None:
+        for file, column in zip(self._files, columns):
+            file.write(column.tobytes())
+
+    def columns(self) -> Columns:
+        """Everything that was appended, mapped."""
+        return Columns(*map(_mapped, self._files))
+
+    def close(self) -> None:
+        """Close the files. What is mapped stays."""
+        for file in self._files:
+            file.close()
+
+
+def _mapped(file: IO[bytes]) -> Floats:
+    file.flush()
+    return np.memmap(file, np.float64, "r")
+
+
+def _merged_by_stretches(runs: list[Columns]) -> Columns:
+    samples = np.sort(np.concatenate([run.t[::_SAMPLE] for run in runs]))
+    bounds = [-np.inf, *samples[:: MEMORY // _SAMPLE], np.inf]
+    with closing(Store()) as store:
+        for start, end in pairwise(bounds):
+            store.append(_joined([_between(run, start, end) for run in runs]))
+        return store.columns()
+
+
+def _joined(runs: list[Columns]) -> Columns:
+    return tidy(Columns(*map(np.concatenate, zip(EMPTY, *runs))))
+
+
+def _between(run: Columns, start: float, end: float) -> Columns:
+    return _slice(run, *np.searchsorted(run.t, [start, end]))
+
+
+def _slice(columns: Columns, start: int, end: int) -> Columns:
+    return Columns(columns.t[start:end], columns.v[start:end])
