@@ -109,8 +109,8 @@ def running_service(path: Path, **options: Any) -> Iterator[Service]:
         configs = [_config(storage, user, url) for user in (owner, other)]
         yield Service(url, clock, storage, owner, *configs)
     finally:
-        server.close()
-        server.asyncore.close_all(server._map)
+        # in the thread of its loop, which then finds nothing left and ends
+        server.trigger.pull_trigger(lambda: server.asyncore.close_all(server._map))
         thread.join(30)
         server.task_dispatcher.shutdown()
         storage.close()
