@@ -89,63 +89,61 @@ def parse_csv(lines: bytes, first: int = 1) -> Columns:
     body = lines.replace(b"\r\n", b"\n") if b"\r" in lines else lines
     if not body.endswith(b"\n"):
         body += b"\n"
-    cells = _cells(body)
-    columns = cells and _parse_cells(*cells)
+    count = body.count(b"\n")
+    if body.translate(None, _PLAIN) != b",\n" * count:
+        return _parse_lines(lines, first)
+    text = body[:-1].replace(b"\n", b",")
+    columns = _parse_numbers(text, count) or _parse_iso(text, count)
     return columns or _parse_lines(lines, first)
 
 
-def _cells(body: bytes) -> tuple[list[bytes], list[bytes]] | None:
-    """Times and values as text; None where a line has no two columns, or anything odd in them."""
-    if body.translate(None, _PLAIN) != b",\n" * body.count(b"\n"):
+def _parse_numbers(text: bytes, count: int) -> Columns | None:
+    """Cells of times and values in turn; None where a time is no plain number."""
+    cells = _load(text, 2 * count)
+    if cells is None or (_has_words(text) and not {float, int}.issuperset(map(type, cells[0::2]))):
         return None
-    cells = body.replace(b"\n", b",").split(b",")
-    cells.pop()
-    return cells[0::2], cells[1::2]
+    return _checked(np.array(cells[0::2], np.float64), _boxed(cells[1::2], text))
 
 
-def _parse_cells(times: list[bytes], values: list[bytes]) -> Columns | None:
-    t, v = _parse_times(times), _parse_values(values)
-    if t is None or v is None or not np.all((t >= FIRST) & (t < END)):
+def _parse_iso(text: bytes, count: int) -> Columns | None:
+    cells = text.split(b",")
+    values = _load(b",".join(cells[1::2]), count)
+    t = _parse_iso_times(cells[0::2])
+    if values is None or t is None:
         return None
-    return Columns(t + 0.0, v)
+    return _checked(t, _boxed(values, text))
 
 
-def _parse_times(cells: list[bytes]) -> Floats | None:
-    numbers = _load(cells)
-    if numbers is None:
-        return _parse_iso(cells)
-    try:
-        return np.array(numbers, np.float64)
-    except TypeError:  # a word among them
-        return None
+def _checked(t: Floats, v: Floats) -> Columns | None:
+    return Columns(t + 0.0, v) if np.all((t >= FIRST) & (t < END)) else None
 
 
-def _parse_values(cells: list[bytes]) -> Floats | None:
-    values = _load(cells)
-    if values is None:
-        return None
-    if None in values or True in values or False in values:
-        values = [_BOXES[x] if x is None or x is True or x is False else x for x in values]
-    return np.array(values, np.float64)
-
-
-def _load(cells: list[bytes]) -> list[Any] | None:
-    """What stands in the cells, read as JSON, whose numbers and words are CSV's too.
+def _load(text: bytes, count: int) -> list[Any] | None:
+    """So many cells, read as JSON, whose numbers and words are CSV's too.
 
     None where CSV and JSON differ: ``+1``, ``.5``, ``007``, ``NULL``, -0, which is 0 to JSON, and
     a lone empty cell.
     """
-    text = b",".join(cells)
     if b"-0," in text or text.endswith(b"-0"):
         return None
     try:
-        loaded: list[Any] = orjson.loads(b"[%b]" % text)
+        cells: list[Any] = orjson.loads(b"[%b]" % text)
     except orjson.JSONDecodeError:  # no JSON, or a number past a double's range
         return None
-    return loaded if len(loaded) == len(cells) else None
+    return cells if len(cells) == count else None
 
 
-def _parse_iso(cells: list[bytes]) -> Floats | None:
+def _has_words(text: bytes) -> bool:
+    return b"l" in text or b"u" in text
+
+
+def _boxed(values: list[Any], text: bytes) -> Floats:
+    if _has_words(text):
+        values = [_BOXES[x] if x is None or x is True or x is False else x for x in values]
+    return np.array(values, np.float64)
+
+
+def _parse_iso_times(cells: list[bytes]) -> Floats | None:
     text = b"".join(cells)
     width, odd = divmod(len(text), len(cells))
     form = _ISO_FORMS.get(width)
