@@ -15,6 +15,7 @@ SERVER = [
     "granian>=2.8,<3" + SERVICE,  # 2.8: a slow reader no longer fills the memory
     "jinja2>=3.1,<4" + SERVICE,
     "numpy>=1.26" + SERVICE,
+    "orjson>=3.10.7,<4" + SERVICE,
     'pcodec>=1.0.4,<1.1 ; python_version == "3.10"',  # later ones have no wheel for it
     'pcodec>=1.1,<2 ; python_version >= "3.11"',
 ]
