@@ -13,9 +13,9 @@ OAUTH = ["oauth2>=1.9.0.post1,<2"]
 SERVER = [
     "falcon>=4.2,<5" + SERVICE,
     "granian>=2.8,<3" + SERVICE,  # 2.8: a slow reader no longer fills the memory
-    "jinja2>=3.1,<4" + SERVICE,
-    "numpy>=1.26" + SERVICE,
-    "orjson>=3.10.7,<4" + SERVICE,
+    "jinja2>=3.1.6,<4" + SERVICE,
+    "numpy>=2" + SERVICE,  # 1.26 crashes on a date that does not exist
+    "orjson>=3.11.9,<4" + SERVICE,  # older ones write 1e16, where repr and the client write 1e+16
     'pcodec>=1.0.4,<1.1 ; python_version == "3.10"',  # later ones have no wheel for it
     'pcodec>=1.1,<2 ; python_version >= "3.11"',
 ]
