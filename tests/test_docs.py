@@ -71,3 +71,10 @@ def test_the_curl_examples_work(
     here = command.replace("http://127.0.0.1:8000/", service.url).replace("curl ", "curl -sSf ")
     environment = {"PATH": os.environ["PATH"], "TOKEN": token, "ID": series.id}
     subprocess.run(["sh", "-c", here], cwd=tmp_path, env=environment, check=True)
+
+
+def test_the_design_page_lists_every_module() -> None:
+    text = (DOCS / "design.rst").read_text(encoding="utf-8")
+    package = ROOT / "timetric"
+    modules = [*package.glob("*.py"), *(package / "server").glob("*.py")]
+    assert {path.name for path in modules if f"    {path.name} " not in text} == set()

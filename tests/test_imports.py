@@ -19,7 +19,7 @@ PACKAGE = Path(__file__).parent.parent / "timetric"
 
 #: Imports go from later lines to earlier ones. A new module needs a place here.
 ORDER = """
-exceptions request
+exceptions request limits
 timestamps
 points reply
 upload config connection
@@ -30,7 +30,7 @@ client
 __init__
 
 server.columns server.metadata server.problem
-server.blocks
+server.blocks server.intake
 server.storage
 server.storage.*
 server.credentials server.pages server.body
