@@ -18,7 +18,7 @@ TOKEN = {"authtype": "apitoken", "apitoken_key": "the-key", "apitoken_secret": "
 def test_a_series_is_created_with_its_data(
     service: RunningService, client: timetric.TimetricClient
 ) -> None:
-    series = client.create_series([(1, 2), (3, None)], title="Tïtle; <b>", caption="A & B\nC")
+    series = client.create_series([(1, 2), (3, None)], title="Tïtle; <b>", caption="A & B")
     assert list(series) == [(1.0, 2.0), (3.0, None)]
     assert series.url == f"{service.url}series/{series.id}/"
     assert series == client.series(series.id)

@@ -55,7 +55,10 @@ def test_a_line_without_end_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     assert caught.value.line == 2
 
 
-@pytest.mark.parametrize("row", [b"true,1", b"null,1", b"1,1e999", b"1e15,1", b"1,nan", b"-1e11,1", b"1,2,3", b","])
+@pytest.mark.parametrize(
+    "row",
+    [b"true,1", b"null,1", b"1,1e999", b"1e15,1", b"1,nan", b"-1e11,1", b"1,2,3", b","],
+)
 def test_numbers_out_of_range_are_found_among_good_ones(row: bytes) -> None:
     with pytest.raises(InvalidPoint) as caught:
         read(b"1,2\n3,4\n" + row + b"\n5,6\n")

@@ -27,6 +27,7 @@ from timetric.server.storage import (
 )
 
 METADATA = Metadata("Office power", "Drawn by the office", tags=("power", "é"), latitude=51.5)
+WHOLE = Window()
 IDS = ["p-DpewL0TO-iBE4nMBCTsQ", "A0000000000000000000-_", "b000000000000000000000"]
 
 
@@ -51,7 +52,7 @@ def columns(*points: Point) -> Columns:
     return tidy(from_points(points))
 
 
-def read(storage: Storage, series: Series, window: Window = Window()) -> list[Point]:
+def read(storage: Storage, series: Series, window: Window = WHOLE) -> list[Point]:
     return [point for piece in storage.read(series, window) for point in to_points(piece)]
 
 

@@ -68,7 +68,7 @@ def test_minus_zero_is_zero() -> None:
 def test_milliseconds_are_recognised() -> None:
     with pytest.raises(InvalidPoint, match="milliseconds"):
         parse_timestamp("1236735000000")
-    with pytest.raises(InvalidPoint, match="1 to 9999$"):
+    with pytest.raises(InvalidPoint, match=r"1 to 9999$"):
         parse_timestamp("1e300")
 
 

@@ -55,7 +55,7 @@ class DeadlineExceeded(ConnectionFailed, TimeoutError):
 
 
 class BadReply(TimetricClientError):
-    """The reply is not what the protocol says: damaged, too large, or not from a timetric service."""
+    """The reply is not what the protocol says: damaged, too large, or not a timetric service's."""
 
 
 class BadRequest(TimetricClientError, ValueError):

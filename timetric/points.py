@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from decimal import Decimal
 from numbers import Real
-from typing import Tuple, Union
+from typing import Union
 
 from timetric.exceptions import InvalidPoint
 from timetric.timestamps import (
@@ -21,7 +21,7 @@ from timetric.timestamps import (
 )
 
 Value = Union[float, bool, None]
-Point = Tuple[float, Value]
+Point = tuple[float, Value]
 
 WORDS: dict[str, Value] = {"null": None, "true": True, "false": False}
 _TEXTS = {None: "null", True: "true", False: "false"}

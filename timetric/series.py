@@ -121,12 +121,12 @@ class Series:
         return self
 
     def rewrite(self, data: object) -> None:
-        """Put pairs, or a file of CSV, in the place of the whole history; ``[]`` leaves it empty."""
+        """Put pairs or a file of CSV in the place of the whole history; ``[]`` leaves it empty."""
         with csv_file(data) as body:
             self.client.put(self.url, body, "text/csv")
 
     def delete(self) -> None:
-        """Clear all the data out of the series. The series itself stays, with its metadata and URL."""
+        """Clear all the data out of the series. The series stays, with its metadata and URL."""
         self.client.delete(self.url)
 
 

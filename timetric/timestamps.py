@@ -76,7 +76,7 @@ def parse_timestamp(text: str) -> float:
 
 
 def _fraction(digits: str) -> Fraction:
-    """A fraction of a second. Past 1,100 digits only "is there more" can change the nearest double."""
+    """A fraction of a second; past 1,100 digits it only matters whether there is more."""
     more = "1" if digits[1100:].strip("0") else ""
     return Fraction(f"0.{digits[:1100]}{more}")
 

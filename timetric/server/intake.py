@@ -54,7 +54,7 @@ def _slices(file: BinaryIO) -> Iterator[bytes]:
 
 
 class Runs:
-    """Tidy columns, of which the later stand above the earlier; kept in files when they are many."""
+    """Tidy columns, the later of which stand above the earlier; many are kept in files."""
 
     def __init__(self) -> None:
         self._memory: list[Columns] = []
@@ -94,7 +94,7 @@ class Store:
     """Columns in temporary files, which go when nothing maps them any more."""
 
     def __init__(self) -> None:
-        self._files = TemporaryFile(), TemporaryFile()
+        self._files = tuple(TemporaryFile() for _ in Columns._fields)  # noqa: SIM115
 
     def append(self, columns: Columns) -> None:
         for file, column in zip(self._files, columns):
