@@ -42,17 +42,19 @@ class Peer:
         while line := self.file.readline().decode("latin-1").rstrip("\r\n"):
             name, _, value = line.partition(": ")
             headers[name.lower()] = value
-        self.requests.append(Received(words[0], words[1], headers, b""))
-        return self.requests[-1]
+        head = Received(words[0], words[1], headers, b"")
+        self.requests.append(head)
+        return head
 
     def request(self) -> Received | None:
         """The next request, kept in ``requests``; None at the end."""
         head = self.head()
         if head is None:
             return None
-        body = self.file.read(int(head.headers.get("content-length", 0)))
-        self.requests[-1] = head._replace(body=body)
-        return self.requests[-1]
+        place = self.requests.index(head)
+        whole = head._replace(body=self.file.read(int(head.headers.get("content-length", 0))))
+        self.requests[place] = whole
+        return whole
 
     def send(self, data: bytes) -> None:
         self.sock.sendall(data)
@@ -92,11 +94,12 @@ def answer_and_close(reply: bytes) -> Behaviour:
     return behave
 
 
-def answer_head(reply: bytes, *, linger: bool) -> Behaviour:
-    """Answer before the body has come; then close, or ``linger`` without reading on."""
+def answer_head(reply: bytes, *, after: float = 0, linger: bool = False) -> Behaviour:
+    """Answer ``after`` seconds with the body unread; then close, or ``linger`` without reading."""
 
     def behave(peer: Peer) -> None:
         peer.head()
+        peer.over.wait(after)
         peer.send(reply)
         if linger:
             peer.over.wait(PATIENCE)
@@ -157,6 +160,7 @@ class Service:
                 return
             number, self.connections = self.connections, self.connections + 1
             sock.settimeout(PATIENCE)
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # no reply waits to leave
             threading.Thread(target=self._serve, args=(sock, number), daemon=True).start()
 
     def _serve(self, sock: socket.socket, number: int) -> None:
@@ -176,7 +180,7 @@ class Service:
 
     def wait_for_close(self) -> None:
         """Until one more connection has ended."""
-        assert self.closed.acquire(timeout=PATIENCE), "the connection is still open"
+        assert self.closed.acquire(timeout=PATIENCE / 2), "the connection is still open"
 
     def stop(self) -> None:
         self._over.set()

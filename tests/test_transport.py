@@ -14,7 +14,6 @@ import time
 import tracemalloc
 import zlib
 from collections.abc import Iterator
-from contextlib import nullcontext
 from dataclasses import replace
 from email.utils import formatdate
 from pathlib import Path
@@ -43,6 +42,10 @@ from tests.misbehaving import (
 from timetric.request import Body, Request
 from timetric.transport import Transport
 
+pytestmark = pytest.mark.filterwarnings(  # a connection that nobody closed is an error
+    "error::ResourceWarning", "error::pytest.PytestUnraisableExceptionWarning"
+)
+
 SECRET = "Basic hush-hush"
 OK = http(body=b"fine")
 UPLOAD = bytes(range(256)) * 4000  # 1 MB, which can't be taken for text
@@ -65,9 +68,9 @@ E = TypeVar("E", bound=timetric.TimetricClientError)
 
 
 def failure(
-    kind: type[E], transport: Transport, service: Service, *request: Any, **headers: str
+    kind: type[E], transport: Transport, service: Service, *request: Any, **headers: Any
 ) -> E:
-    """The error of a call that must fail, of just this kind or one below it."""
+    """The error of a call that must fail, of this kind or one below it."""
     with pytest.raises(kind) as caught:
         call(transport, service, *request, **headers)
     return caught.value
@@ -136,27 +139,13 @@ def test_a_request_without_a_body_arrives_as_it_was_made(transport: Transport, m
     }
 
 
-def seekable(kind: type) -> Any:
-    file = kind()
-    file.write(UPLOAD)
-    return file  # at its end
-
-
-@pytest.mark.parametrize(
-    "body",
-    [
-        lambda: UPLOAD,
-        lambda: io.BytesIO(UPLOAD),
-        lambda: seekable(TemporaryFile),
-        lambda: seekable(SpooledTemporaryFile),
-    ],
-    ids=["bytes", "memory", "file", "spool"],
-)
-def test_a_body_is_sent_from_its_start_with_its_length(
-    transport: Transport, body: Any, tls: ssl.SSLContext | None
+@pytest.mark.parametrize("kind", [io.BytesIO, TemporaryFile, SpooledTemporaryFile])
+def test_a_file_is_sent_from_its_start_with_its_length(
+    transport: Transport, kind: Any, tls: ssl.SSLContext | None
 ) -> None:
-    with misbehaving(answer(OK), tls=tls) as service:
-        call(transport, service, "POST", body())
+    with kind() as file, misbehaving(answer(OK), tls=tls) as service:
+        file.write(UPLOAD)
+        call(transport, service, "POST", file)
     [request] = service.requests
     assert request.body == UPLOAD
     assert request.headers["content-length"] == str(len(UPLOAD))
@@ -345,14 +334,16 @@ def test_what_may_be_done_twice_is_sent_again_whole(
     assert [request.body for request in service.requests] == [body] * 3
 
 
-@pytest.mark.parametrize("linger", [True, False])
+@pytest.mark.parametrize(
+    "manner", [{"linger": True}, {}, {"after": 0.3}], ids=["linger", "close", "late"]
+)
 def test_an_early_answer_to_a_large_upload_is_read(
-    once: Transport, linger: bool, tls: ssl.SSLContext | None
+    once: Transport, manner: dict[str, Any], tls: ssl.SSLContext | None
 ) -> None:
     refusal = http("413 Too Large", b'{"detail": "at most 1 kB"}', content_type=PROBLEM)
     body = TemporaryFile()  # noqa: SIM115
     body.truncate(64 << 20)
-    with body, misbehaving(answer_head(refusal, linger=linger), answer(OK), tls=tls) as service:
+    with body, misbehaving(answer_head(refusal, **manner), answer(OK), tls=tls) as service:
         error = failure(timetric.TooLarge, once, service, "POST", cast(Body, body))
         assert "at most 1 kB" in str(error)
         assert call(once, service) == b"fine"
@@ -462,12 +453,12 @@ def test_a_certificate_for_another_host_is_refused(once: Transport, trusted: tru
     assert service.requests == []
 
 
+@pytest.mark.filterwarnings("ignore:ssl.TLSVersion.TLSv1_1:DeprecationWarning")
 def test_tls_1_1_is_refused(once: Transport, trusted: trustme.CA) -> None:
     context = server_tls(trusted)
     context.set_ciphers("ALL:@SECLEVEL=0")
-    with pytest.warns(DeprecationWarning) if ssl.OPENSSL_VERSION_INFO >= (3,) else nullcontext():
-        context.minimum_version = ssl.TLSVersion.TLSv1_1
-        context.maximum_version = ssl.TLSVersion.TLSv1_1
+    context.minimum_version = ssl.TLSVersion.TLSv1_1
+    context.maximum_version = ssl.TLSVersion.TLSv1_1
     with misbehaving(answer(OK), tls=context) as service:
         failure(timetric.ConnectionFailed, once, service)
     assert service.requests == []
@@ -704,6 +695,27 @@ def test_after_a_timeout_the_next_call_has_a_new_connection() -> None:
         failure(timetric.DeadlineExceeded, transport, service)
         assert call(transport, service) == b"fine"
         transport.close()
+
+
+def test_each_call_has_the_whole_deadline() -> None:
+    transport = Transport(deadline=1, retries=0)
+    with misbehaving(answer(OK, OK)) as service:
+        assert call(transport, service) == b"fine"
+        time.sleep(1.2)
+        assert call(transport, service) == b"fine"
+
+
+def test_nothing_is_sent_after_the_deadline() -> None:
+    def sign_slowly(request: Request) -> Request:
+        time.sleep(0.5)
+        return request
+
+    transport = Transport(deadline=0.3)
+    with misbehaving(answer(OK)) as service:
+        with pytest.raises(timetric.DeadlineExceeded) as caught:
+            transport.send(Request("POST", service.url), sign_slowly)
+        assert not caught.value.sent
+    assert service.requests == []
 
 
 @pytest.mark.parametrize("limits", [{"timeout": 0}, {"deadline": -1}])

@@ -132,14 +132,17 @@ class Connection(http.client.HTTPConnection):
         for name, value in headers.items():
             self.putheader(name, value)
         self.endheaders()
-        for piece in _pieces(body, int(headers.get("content-length", 0))):
-            self._ahead = _arrived(self.sock)
-            if self._ahead is not None:
-                return False
-            try:
-                self.send(piece)
-            except _HUNG_UP:  # it may have answered before
-                return False
+        return all(map(self._takes, _pieces(body, int(headers.get("content-length", 0)))))
+
+    def _takes(self, piece: bytes) -> bool:
+        """Send a piece of the body, unless the service has answered already."""
+        self._ahead = _arrived(self.sock)
+        if self._ahead is not None:
+            return False
+        try:
+            self.send(piece)
+        except _HUNG_UP:  # perhaps behind an answer
+            return False
         return True
 
     def send(self, data: Any) -> None:
