@@ -1,0 +1,92 @@
+"""Ourselves: ``timetric serve`` as a user starts it."""
+
+from __future__ import annotations
+
+import base64
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from urllib.parse import urlencode, urlsplit
+
+import timetric
+from benchmarks.contenders import Running
+from benchmarks.points import Points, seconds_csv
+from benchmarks.server import serving
+from benchmarks.wire import Wire
+
+SOURCE = Path(timetric.__file__).parent.parent
+CSV = {"Content-Type": "text/csv"}
+FORM = {"Content-Type": "application/x-www-form-urlencoded"}
+
+
+class TimetricSession:
+    def __init__(self, config: dict[str, str], paths: dict[str, str]) -> None:
+        token = f"{config['apitoken_key']}:{config['apitoken_secret']}".encode()
+        authorization = "Basic " + base64.b64encode(token).decode()
+        self._wire = Wire(urlsplit(config["url"]).netloc, {"Authorization": authorization})
+        self._config = config
+        self._paths = paths  # where the service has put each series
+
+    def bodies(self, series: str, points: Points) -> list[bytes]:
+        return [seconds_csv(points)]
+
+    def store(self, series: str, bodies: list[bytes]) -> None:
+        for body in bodies:
+            path = self._paths.get(series, f"/create/?title={series}&caption=benchmark")
+            reply = self._wire.send("POST", path, body, CSV)
+            if series not in self._paths:
+                self._paths[series] = urlsplit(reply.headers["Location"]).path
+
+    def write(self, series: str, t: float, v: float) -> None:
+        body = urlencode({"value": v, "timestamp": t}).encode()
+        self._wire.send("POST", self._paths[series], body, FORM)
+
+    def latest(self, series: str, t: float) -> bytes:
+        return self._wire.get(f"{self._paths[series]}value/json/")
+
+    def read(self, series: str, start: float, end: float) -> bytes:
+        # ``after`` is exclusive, so a microsecond earlier
+        return self._wire.get(f"{self._paths[series]}csv/?after={start - 1e-6!r}&end={end!r}")
+
+    def read_all(self, series: str) -> bytes:
+        return self._wire.get(f"{self._paths[series]}csv/")
+
+    def rows(self, csv: bytes) -> int:
+        return csv.count(b"\n")
+
+    def tuples(self, series: str) -> list[timetric.Point]:
+        with timetric.TimetricClient(self._config) as client:
+            return list(client.series(self._paths[series].split("/")[2]))
+
+    def settle(self) -> None:
+        """Nothing to wait for: what was acknowledged is on the disk."""
+
+
+class Timetric:
+    name = "timetric"
+    takes_much = True
+    remark = "as ``timetric serve`` starts it: each write is on the disk when it is acknowledged"
+
+    def is_installed(self) -> bool:
+        return True
+
+    @contextmanager
+    def running(self, directory: Path) -> Iterator[Running]:
+        """The service; the client's config, which it makes, is kept in the same directory."""
+        config = directory / "config/timetric/config.json"
+        output = directory / "output.txt"
+        command = [sys.executable, "-m", "timetric", "serve", "--port", "0"]
+        environment = {
+            "XDG_CONFIG_HOME": str(directory / "config"),
+            "TIMETRIC_CONFIG": str(config),
+            "PYTHONPATH": str(SOURCE),
+        }
+        data = ["--data", str(directory / "data")]
+        with serving(
+            [*command, *data], directory, lambda: b"http://" in output.read_bytes(), environment
+        ) as server:
+            made = json.loads(config.read_text())
+            yield Running(self.name, partial(TimetricSession, made, {}), server)

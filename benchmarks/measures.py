@@ -1,0 +1,77 @@
+"""The table of all measures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from benchmarks import reads, space, uploads, writes
+from benchmarks.stage import Actor, Stage
+
+
+class Measure(NamedTuple):
+    """A row of the table.
+
+    ``title`` has places for the sizes. ``take`` gives one figure, or None where a contender is not
+    asked for it. ``wanted`` is the most that we want of ourselves. What is taken ``once``, in the
+    first round only, hardly changes.
+    """
+
+    name: str
+    title: str
+    unit: str
+    take: Callable[[Stage, Actor], float | None]
+    wanted: float | None = None
+    once: bool = False
+
+    @property
+    def more_is_better(self) -> bool:
+        return self.unit.endswith("/s")
+
+
+MEASURES = [
+    Measure("ingest", "upload {large:,} rows", "s", uploads.large),
+    Measure("ingest-huge", "upload {huge:,} rows", "s", uploads.huge),
+    Measure("write", "write single points, 1 client", "/s", writes.alone),
+    Measure("write-8", "write single points, 8 clients", "/s", writes.eight),
+    Measure("latest", "latest of {large:,}", "ms", reads.latest),
+    Measure("read", "read all {large:,} as CSV", "s", reads.everything),
+    Measure("range", "read {small:,} of {huge:,}", "ms", reads.part),
+    Measure(
+        "flat-latest", "latest: of {huge:,} over of {small:,}", "x", reads.flat_latest, wanted=1.3
+    ),
+    Measure(
+        "flat-append", "append: to {huge:,} over to {small:,}", "x", reads.flat_append, wanted=1.3
+    ),
+    Measure(
+        "wait", "longest wait beside an upload of {huge:,}", "s", uploads.longest_wait, wanted=0.5
+    ),
+    Measure("wait-upload", "that upload", "s", uploads.upload_beside),
+    Measure("tuples", "{large:,} as tuples, by the Python client", "s", reads.tuples),
+    Measure("tuples-csv", "the same CSV by csv.reader", "s", reads.tuples_by_csv),
+    Measure("disk-regular", "bytes a point, regular", "B", space.disk("regular"), 1.1, once=True),
+    Measure(
+        "disk-jittered", "bytes a point, jittered", "B", space.disk("jittered"), 2.5, once=True
+    ),
+    Measure("disk-random", "bytes a point, random", "B", space.disk("random"), 11.5, once=True),
+    Measure("memory", "memory, idle", "MB", space.memory("idle"), once=True),
+    Measure(
+        "memory-upload",
+        "more while {huge:,} are uploaded",
+        "MB",
+        space.memory("upload"),
+        wanted=200,
+        once=True,
+    ),
+    Measure(
+        "memory-download",
+        "more while {huge:,} are read",
+        "MB",
+        space.memory("download"),
+        wanted=200,
+        once=True,
+    ),
+    Measure("many", "load {series:,} series of {small:,}", "s", space.many("load"), once=True),
+    Measure("many-read", "read one of these", "ms", space.many("read"), once=True),
+    Measure("many-disk", "bytes a point of these", "B", space.many("disk"), once=True),
+]
