@@ -68,9 +68,12 @@ class _Version(argparse.Action):
     """``--version``; the metadata is read only when asked for."""
 
     def __call__(self, parser: argparse.ArgumentParser, *_: object) -> NoReturn:
-        from importlib.metadata import version
+        from importlib.metadata import PackageNotFoundError, version
 
-        print(f"timetric {version('timetric')}")
+        try:
+            print(f"timetric {version('timetric')}")
+        except PackageNotFoundError as error:
+            raise CommandError("this copy is not installed, so it has no version") from error
         parser.exit()
 
 

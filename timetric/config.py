@@ -120,8 +120,8 @@ def _from_file(path: Path) -> Config:
         raise ConfigError(f"others can read the secrets in {path}; run: chmod 600 {path}")
     try:
         values = json.loads(text)
-    except (ValueError, RecursionError):  # its text, which may hold a secret, is not shown
-        raise ConfigError(f"the config {path} is not JSON") from None
+    except (ValueError, RecursionError):  # an error that goes on would hold the text, a secret
+        values = None
     if not isinstance(values, dict):
         raise ConfigError(f"the config {path} is not a JSON object")
     return Config(values)

@@ -24,15 +24,15 @@ co2 = client.create_series(weekly.open("rb"), title="CO2 at Mauna Loa", caption=
 co2.latest()
 for point in itertools.islice(co2, 3): print(point)
 len(list(co2))
-co2.update([("2002-01-05", 371.8), (datetime.date(2002, 1, 12), 372.1)])
-co2.update(io.StringIO("2002-01-19T00:00:00,372.4\\n"))
+co2.update([("2002-01-05", 371.8), (datetime.date(2002, 1, 12), 372.1)])  # pairs
+co2.update(io.StringIO("2002-01-19T00:00:00,372.4\\n"))  # an open file of CSV
 co2.latest()
-co2.update(372.6)
+co2.update(372.6)  # a value, stamped now
 float(co2)
 len(list(co2))
-co2.rewrite([("2002-01-05", 371.8), ("2002-01-12", None)])
+co2.rewrite([("2002-01-05", 371.8), ("2002-01-12", None)])  # instead of all there was
 print(co2.csv())
-co2.delete()
+co2.delete()  # clears the data; the series and its URL stay
 list(co2)
 """.splitlines()
 
@@ -97,6 +97,7 @@ def _service(directory: Path) -> Iterator[str]:
 def _url(child: subprocess.Popen[str], errors: Any) -> str:
     """The service's URL, once it listens. Raises DemoFailed."""
     late = threading.Timer(_START, child.kill)
+    late.daemon = True  # the demo may be ended while it waits
     late.start()
     assert child.stdout is not None
     line = child.stdout.readline()

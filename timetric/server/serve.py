@@ -88,7 +88,7 @@ def run(directory: Path, address: Address, base_url: str | None, ready: Callable
         workers_kill_timeout=GRACE,
         log_enabled=False,
     )
-    server.on_startup(partial(_end_on_hangup, server, signal.getsignal(signal.SIGHUP)))
+    server.on_startup(partial(_set_signals, server, signal.getsignal(signal.SIGHUP)))
     try:
         server.serve(target_loader=load, wrap_loader=False)
     except RuntimeError as error:  # granian's, of the socket: its first line says what is wrong
@@ -98,20 +98,28 @@ def run(directory: Path, address: Address, base_url: str | None, ready: Callable
             raise ServeError("the worker process ended by itself, so the service stops") from end
 
 
-def _end_on_hangup(server: MPServer, before: Any) -> None:
-    """End when the terminal closes, where granian would reload; under nohup go on."""
-    nohup = before is signal.SIG_IGN
-    signal.signal(signal.SIGHUP, before if nohup else server.signal_handler_interrupt)
+def _set_signals(server: MPServer, hangup: Any) -> None:
+    """Let SIGINT, SIGTERM and SIGHUP (unless under nohup, which ignores it) end the service.
+
+    For SIGHUP granian would reload. A forked worker has these handlers until granian sets its
+    own there: one that only noted the signal, as granian's does, would swallow it.
+    """
+    supervisor = os.getpid()
+
+    def end(*_: object) -> None:
+        if os.getpid() != supervisor:
+            os._exit(1)
+        server.signal_handler_interrupt()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, end)
+    signal.signal(signal.SIGHUP, hangup if hangup is signal.SIG_IGN else end)
 
 
 def _load(
     directory: Path, address: Address, base_url: str | None, ready: Callable[[], None]
 ) -> Callable[..., Any]:
     """The WSGI app, made in the worker."""
-    # Until granian's own handlers are in place, the supervisor's, inherited, would swallow its
-    # SIGTERM; an interrupt from the terminal reaches the supervisor too, which then sends one.
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
     logging.basicConfig(format="%(asctime)s %(message)s", level=logging.WARNING)
     logging.getLogger("timetric").setLevel(logging.INFO)
     threading.Thread(target=_end_with_parent, daemon=True).start()
