@@ -8,11 +8,11 @@ import sqlite3
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
-from timetric.server.storage import Full, StorageError, Unavailable
+from timetric.server.storage import Damaged, Full, StorageError, Unavailable
 
 T = TypeVar("T")
 
@@ -26,6 +26,8 @@ _FAULTS: dict[str, type[StorageError]] = {
     "unable to open database file": Unavailable,
     "disk I/O error": Unavailable,
     "database is locked": Unavailable,
+    "database disk image is malformed": Damaged,
+    "file is not a database": Damaged,
 }
 
 
@@ -35,8 +37,9 @@ class Write:
     def __init__(self, job: Callable[[sqlite3.Connection], Any]) -> None:
         self.job = job
         self.result: Any = None
-        self.error: Exception | None = None
+        self.error: StorageError | None = None
         self.done = False
+        self.by_itself = False  # since a commit with others failed
         self.called = threading.Event()  # it is done, or its turn to commit for all
 
 
@@ -67,7 +70,7 @@ class Database:
             try:  # ends whatever happens, or the connection would keep the old state
                 yield db
             finally:
-                db.execute("ROLLBACK")
+                db.rollback()
 
     def write(self, job: Callable[[sqlite3.Connection], T]) -> T:
         """Run ``job`` in a transaction that is alone with the store, and commit it.
@@ -93,10 +96,11 @@ class Database:
             os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
         except OSError as error:
             raise StorageError(f"can't make the file {path}: {error.strerror}") from error
-        with self._connection() as db, _told():
-            copy = sqlite3.connect(path)
-            db.backup(copy)
-            copy.close()
+        with ExitStack() as undo, _told():
+            undo.callback(path.unlink)
+            with self._connection() as db, closing(sqlite3.connect(path)) as copy:
+                db.backup(copy)
+            undo.pop_all()
 
     def close(self) -> None:
         """Close the connections nobody is using."""
@@ -105,33 +109,43 @@ class Database:
         os.close(self._lock)
 
     def _commit_waiting(self) -> None:
+        """Commit the write that is first in the queue, this thread's, and those behind it."""
         with self._mutex:
-            batch, self._waiting = self._waiting[:_MOST_AT_ONCE], self._waiting[_MOST_AT_ONCE:]
+            most = 1 if self._waiting[0].by_itself else _MOST_AT_ONCE
+            batch, self._waiting = self._waiting[:most], self._waiting[most:]
         try:  # whatever happens, nobody is left waiting
             self._commit(batch)
         finally:
-            with self._mutex:
-                successor = self._waiting[0] if self._waiting else None
-                self._committing = successor is not None
-            for write in batch if successor is None else [*batch, successor]:
-                write.called.set()
+            self._hand_on(batch)
 
     def _commit(self, batch: list[Write]) -> None:
-        failure: StorageError | None = Unavailable("the writes it was to be stored with failed")
-        try:  # an unforeseen error leaves as it is, from the writer who met it
-            with self._connection() as db, self._alone(), _told():
-                db.execute("BEGIN IMMEDIATE")
-                with db:
-                    for write in batch:
-                        _run(db, write)
-            failure = None
-        except StorageError as error:
-            failure = error
-        finally:
-            for write in batch:
-                write.done = True
-                if failure is not None:
-                    write.error = write.error or type(failure)(*failure.args)
+        try:
+            self._store(batch)
+        except (StorageError, sqlite3.Error, OSError):  # whose fault it was shows one by one
+            if len(batch) == 1:
+                raise
+            self._store(batch[:1])
+
+    def _store(self, batch: list[Write]) -> None:
+        with self._alone(), self._connection() as db, _told():
+            db.execute("BEGIN IMMEDIATE")
+            with db:
+                for write in batch:
+                    _run(db, write)
+        for write in batch:
+            write.done = True
+
+    def _hand_on(self, batch: list[Write]) -> None:
+        """Call those who are done, and whose turn it is; what failed with others comes first."""
+        again = [write for write in batch[1:] if not write.done]
+        for write in again:
+            write.by_itself = True
+        with self._mutex:
+            self._waiting[:0] = again
+            successors = self._waiting[:1]
+            self._committing = bool(successors)
+        for write in [write for write in batch if write.done] + successors:
+            write.called.set()
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
@@ -147,8 +161,11 @@ class Database:
             db = self._idle.pop()
         except IndexError:  # all are in use
             db = self._connect()
-        yield db
-        self._idle.append(db)  # after an error it is not used again
+        with ExitStack() as undo:
+            undo.callback(db.close)  # after an error it is not used again
+            yield db
+            undo.pop_all()
+        self._idle.append(db)
 
     def _connect(self) -> sqlite3.Connection:
         with _told():
@@ -179,6 +196,7 @@ def create_file(directory: Path) -> Path:
 
 def _run(db: sqlite3.Connection, write: Write) -> None:
     """One write of several in a transaction: what it refuses to do undoes itself alone."""
+    write.error = None
     db.execute("SAVEPOINT write")
     try:
         write.result = write.job(db)
