@@ -124,7 +124,7 @@ def _load(text: bytes, count: int) -> list[Any] | None:
     None where CSV and JSON differ: ``+1``, ``.5``, ``007``, ``NULL``, -0, which is 0 to JSON, and
     a lone empty cell.
     """
-    if b"-0," in text or text.endswith(b"-0"):
+    if b"-0," in text or b"-0 " in text or text.endswith(b"-0"):
         return None
     try:
         cells: list[Any] = orjson.loads(b"[%b]" % text)
