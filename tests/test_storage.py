@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 import sqlite3
 import threading
 from collections.abc import Iterator
@@ -25,6 +26,7 @@ from timetric.server.storage import (
     Window,
     open_storage,
 )
+from timetric.timestamps import END
 
 METADATA = Metadata("Office power", "Drawn by the office", tags=("power", "é"), latitude=51.5)
 WHOLE = Window()
@@ -157,6 +159,14 @@ def test_an_increment_needs_a_number(storage: Storage, series: Series, latest: f
     with pytest.raises(NotNumeric):
         storage.increment(series, 1.7e308, 4.0)
     assert read(storage, series) == [(1.0, latest)]
+
+
+def test_no_increment_is_stamped_past_the_end_of_time(storage: Storage, series: Series) -> None:
+    last = math.nextafter(END, 0.0)
+    storage.merge(series, columns((last, 1.0)), 3.0)
+    with pytest.raises(NotNumeric, match="end of time"):
+        storage.increment(series, 1.0, 4.0)
+    assert storage.latest(series) == (last, 1.0)
 
 
 def test_threads_lose_no_increment(storage: Storage, series: Series) -> None:

@@ -8,6 +8,7 @@ import shutil
 import sqlite3
 import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -215,3 +216,58 @@ def test_uploads_that_meet_are_all_there(tmp_path: Path) -> None:
         thread.join()
     assert read(store, series) == [(float(t), float(t % 8)) for t in range(50_000)]
     assert list(store.check()) == []
+
+
+def test_a_new_store_is_opened_by_several_at_once(tmp_path: Path) -> None:
+    def open_and_write(n: int) -> str:
+        store = open_storage(tmp_path / str(n // 8))
+        name = store.add_user(f"user {n}", 1.0).name
+        store.close()
+        return name
+
+    with ThreadPoolExecutor(8) as pool:
+        assert len(set(pool.map(open_and_write, range(80)))) == 80
+
+
+def copy_to_a_small_disk(directory: Path, result: Any) -> None:
+    store, _ = a_store(directory, 1_000_000)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, 50_000))
+    with pytest.raises((Full, Unavailable)):
+        store.backup(directory / "copy")
+    result.put((directory / "copy").exists())
+
+
+def test_a_copy_that_finds_no_room_is_not_left_behind(tmp_path: Path) -> None:
+    assert run_in_process(copy_to_a_small_disk, tmp_path, 1) == [False]
+
+
+def test_new_points_find_room_beside_a_damaged_block(tmp_path: Path) -> None:
+    store, series = a_store(tmp_path)
+    store.merge(series, columns((0.5, 1.0)), 3.0)  # will never be folded
+    damage(tmp_path, "UPDATE blocks SET vals = zeroblob(length(vals)) WHERE first = 0")
+    for start in range(10_000, 15_000, 250):
+        store.merge(series, columns(*((float(t), 1.0) for t in range(start, start + 250))), 3.0)
+    assert store.append(series, 2.0, 20_000.0) == (20_000.0, 2.0)
+    assert len(read(store, series, Window(start=9000.0))) == 6001
+    assert len(list(store.check())) == 1
+
+
+def test_damaged_pages_are_told(tmp_path: Path) -> None:
+    store, series = a_store(tmp_path, 300_000)
+    other = store.create(IDS[1], series.owner, METADATA, columns((1.0, 2.0)), 2.0)
+    store.close()
+    path = tmp_path / "timetric.sqlite3"
+    size = path.stat().st_size
+    with open(path, "r+b") as file:
+        file.seek(size // 2 // 4096 * 4096)
+        file.write(b"\xff" * 3 * 4096)
+    store = open_storage(tmp_path)
+    with pytest.raises(Damaged, match="malformed"):
+        read(store, series)
+    assert any(series.id in fault for fault in store.check())
+    assert read(store, other) == [(1.0, 2.0)]
+    store.append(other, 3.0, 5.0)
+    store.close()
+    path.write_bytes(b"\xff" * size)
+    with pytest.raises(StorageError, match="not a database"):
+        open_storage(tmp_path)

@@ -18,15 +18,26 @@ from timetric.server.storage.tables import Tables
 
 def faults(database: Database) -> Iterator[str]:
     """Each fault in one sentence. Series by series, so that others can write meanwhile."""
+    yield from _file_faults(database)
     with database.reading() as db:
-        for (report,) in db.execute("PRAGMA integrity_check").fetchall():
-            if report != "ok":
-                yield f"SQLite: {report}"
         series = db.execute("SELECT key, id FROM series ORDER BY key").fetchall()
     for key, id in series:
+        found: list[str] = []
+        try:
+            with database.reading() as db:
+                found.extend(_series_faults(db, key))
+        except Damaged as error:  # SQLite can't read the rest of it
+            found.append(str(error))
+        yield from (f"series {id}: {fault}" for fault in found)
+
+
+def _file_faults(database: Database) -> list[str]:
+    try:
         with database.reading() as db:
-            found = [f"series {id}: {fault}" for fault in _series_faults(db, key)]
-        yield from found
+            reports = db.execute("PRAGMA integrity_check").fetchall()
+    except Damaged as error:  # it gives up where too much is
+        return [str(error)]
+    return [f"SQLite: {report}" for (report,) in reports if report != "ok"]
 
 
 def _series_faults(db: sqlite3.Connection, series: int) -> Iterator[str]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import sqlite3
 from collections.abc import Callable, Container, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import compress, islice
 
 import numpy as np
@@ -19,10 +19,19 @@ from numpy.typing import NDArray
 from timetric.points import Point, Value
 from timetric.server.blocks import SIZE, merge
 from timetric.server.columns import EMPTY, Columns, Floats, from_points, to_points
-from timetric.server.storage import Missing, NotNumeric, Rewritten, Series, StorageError, Window
+from timetric.server.storage import (
+    Damaged,
+    Missing,
+    NotNumeric,
+    Rewritten,
+    Series,
+    StorageError,
+    Window,
+)
 from timetric.server.storage.database import Database
 from timetric.server.storage.parcel import Change, Parcel, Span, changes, packed
 from timetric.server.storage.tables import Row, Tables
+from timetric.timestamps import END
 
 _FEW = 256  # points of a write that go to the tail
 _MOST_FOLDED = 64 * SIZE  # tail rows that one fold looks at,
@@ -61,6 +70,8 @@ class History:
             if not math.isfinite(value + amount):
                 raise NotNumeric("the sum is past a double's range")
             row = Row(max(now, _later(t)), value + amount, fresh=True)
+            if row.t >= END:
+                raise NotNumeric("the latest point stands at the end of time; none can follow it")
             _put(rows, [row], [], now)
             return row.t, row.value
 
@@ -205,7 +216,9 @@ def _put(rows: Tables, new: list[Row], known: Container[float], now: float) -> N
     rows.touch(now)
     rows.put_tail(new)
     rows.count(points=sum(added), tail=len(added))
-    if rows.tail_size() >= SIZE:
+    if rows.tail_size() < SIZE:
+        return
+    with suppress(Damaged):  # reading tells of it; meanwhile new points find room in the tail
         fold(rows)
 
 
