@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import secrets
+import time
 from base64 import b64encode
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, Protocol
 
+from timetric import oauth1
 from timetric.config import lookup
-from timetric.exceptions import ConfigError
+from timetric.exceptions import ConfigError, NotAuthorized
+from timetric.oauth1 import Consumer, Token
 from timetric.request import Request
 
 
@@ -44,7 +48,85 @@ class ApiToken:
         )
 
 
-STRATEGIES = {"apitoken": ApiToken.from_config}
+#: The names of an access token's key and secret in a config; the first pair found counts.
+TOKEN_NAMES = (
+    ("oauth_token", "oauth_secret"),
+    ("oauth_key", "oauth_secret"),
+    ("access_key", "access_token"),
+)
+
+_NO_TOKEN = (
+    "there is no access token yet; client.authorize() gets one, or in three steps: "
+    "get_request_token(), get_authorize_url() for the user's browser, get_access_token()"
+)
+
+
+class OAuth:
+    """An application that acts for a user (OAuth 1.0a, RFC 5849), signing with HMAC-SHA1.
+
+    ``token`` is the access token, or None until the user has let the application in. ``clock``
+    gives Unix seconds.
+    """
+
+    def __init__(
+        self,
+        consumer: Consumer,
+        token: Token | None = None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.consumer = consumer
+        self.token = token
+        self.clock = clock
+        self._ahead = 0.0  # seconds by which the service's clock is ahead of ours
+
+    def __repr__(self) -> str:
+        token = self.token.key if self.token else "without a token"
+        return f"<OAuth {self.consumer.key} {token}>"
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> OAuth:
+        """Reads ``consumer_key``, ``consumer_secret`` and the token, which may be missing.
+
+        Raises ConfigError.
+        """
+        key, secret = _required(config, "consumer_key"), _required(config, "consumer_secret")
+        return cls(Consumer(key, secret), _token(config))
+
+    def sign(self, request: Request) -> Request:
+        """Raises ConfigError without an access token."""
+        if self.token is None:
+            raise ConfigError(_NO_TOKEN)
+        return self.sign_with(self.token, request)
+
+    def sign_with(self, token: Token | None, request: Request, **oauth: str) -> Request:
+        """Sign with another token, or none, and further parameters: a step of the dance."""
+        return oauth1.sign(
+            request,
+            self.consumer,
+            token,
+            oauth_timestamp=str(int(self.clock() + self._ahead)),
+            oauth_nonce=secrets.token_hex(
+                12
+            ),  # services built on oauthlib want 20 to 30 characters
+            **oauth,
+        )
+
+    def correct_clock(self, error: NotAuthorized) -> bool:
+        """Go by the service's clock where it refused our time; whether a new attempt can help."""
+        challenge = error.response.get("www-authenticate", "")
+        if "timestamp_refused" not in error.detail + challenge:
+            return False
+        now = _unix_time(error.response.get("date", ""))
+        if now is None:
+            return False
+        before, self._ahead = self._ahead, now - self.clock()
+        return abs(self._ahead - before) > 1  # a Date has whole seconds
+
+
+STRATEGIES: dict[str, Callable[[Mapping[str, Any]], Auth]] = {
+    "oauth": OAuth.from_config,
+    "apitoken": ApiToken.from_config,
+}
 
 
 def from_config(config: Mapping[str, Any]) -> Auth:
@@ -58,5 +140,30 @@ def from_config(config: Mapping[str, Any]) -> Auth:
 def _required(config: Mapping[str, Any], key: str) -> str:
     value = lookup(config, key)
     if not isinstance(value, str) or not value:
-        raise ConfigError(f"the config lacks {key}")
+        hint = "; for an API token, authtype is 'apitoken'" if key == "consumer_key" else ""
+        raise ConfigError(f"the config lacks {key}{hint}")
     return value
+
+
+def _token(config: Mapping[str, Any]) -> Token | None:
+    """The access token. Raises ConfigError for half of one."""
+    found = {name for pair in TOKEN_NAMES for name in pair if lookup(config, name)}
+    for key, secret in TOKEN_NAMES:
+        if {key, secret} <= found:
+            return Token(_required(config, key), _required(config, secret))
+    if found:
+        raise ConfigError(
+            f"the config holds half an access token, {' and '.join(sorted(found))}; the whole "
+            "is oauth_token and oauth_secret"
+        )
+    return None
+
+
+def _unix_time(date: str) -> float | None:
+    """Of a Date header; None of what is none."""
+    from email.utils import parsedate_to_datetime
+
+    try:
+        return parsedate_to_datetime(date).timestamp()
+    except (TypeError, ValueError, OverflowError):  # no date: a TypeError before Python 3.10
+        return None

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Tuple, Union
+from typing import TYPE_CHECKING, Any, Union
 from urllib.parse import urlencode, urljoin, urlsplit
 
-from timetric import auth
+from timetric import auth, dance
 from timetric import config as configs
-from timetric.exceptions import BadReply, BadRequest, ConfigError
+from timetric.exceptions import BadReply, BadRequest, ConfigError, NotAuthorized
+from timetric.oauth1 import FORM, Token
 from timetric.points import format_value
 from timetric.request import Body, Request
 from timetric.series import Series
@@ -24,9 +25,8 @@ if TYPE_CHECKING:
 DEFAULT_URL = "http://127.0.0.1:8000/"
 
 #: Names and texts of a query or form; a name may stand in it more than once.
-Params = Union[Mapping[str, str], Iterable[Tuple[str, str]]]
+Params = Union[Mapping[str, str], Iterable[tuple[str, str]]]
 
-_FORM = "application/x-www-form-urlencoded"
 _ID = re.compile(r"[A-Za-z0-9_-]{22}")
 
 
@@ -121,6 +121,44 @@ class TimetricClient:
         reply, _ = self.post("create/", params, files=files)
         return Series(self, _created_id(reply.get("location", "")))
 
+    # OAuth: the steps by which a user lets an application in. Each raises ConfigError where the
+    # config's authtype is another.
+
+    def get_request_token(self, callback: str = dance.OUT_OF_BAND) -> Token:
+        """The first step: a token that the user may authorize, good for one hour.
+
+        ``callback`` is the URL to which the service sends the user's browser back, with
+        ``oauth_token`` and ``oauth_verifier`` in its query; "oob" shows the user a PIN instead.
+        """
+        return dance.request_token(self, callback)
+
+    def get_authorize_url(self, token: Token | None = None, callback: str | None = None) -> str:
+        """The second step: the page on which the user lets the application in.
+
+        Without ``token`` a request token is made. ``callback`` is for applications that predate
+        OAuth 1.0a; others give it to get_request_token.
+        """
+        return dance.authorize_url(self, token, callback)
+
+    def get_access_token(self, token: Token, verifier: str | None = None) -> Token:
+        """The last step: the authorized request token becomes the access token, used from now on.
+
+        It is kept in the config as ``oauth_token`` and ``oauth_secret``. ``verifier`` is the PIN,
+        or the ``oauth_verifier`` of the callback; only applications that predate OAuth 1.0a do
+        without. Raises NotAuthorized, and ConfigError where the config can't be changed.
+        """
+        return dance.access_token(self, token, verifier)
+
+    def authorize(self, open_browser: bool = True, timeout: float = 300.0) -> Token:
+        """All the steps at once, for a person at a terminal. Returns the access token.
+
+        The user's browser opens the service's page, and tells a port of this machine when it is
+        done. Without a browser the page's address is shown, and the PIN asked for. Raises
+        NotAuthorized where the user says no, and DeadlineExceeded after ``timeout`` seconds
+        without an answer from the browser.
+        """
+        return dance.authorize(self, open_browser, timeout)
+
     # The HTTP methods. A URL is one of this service's, whole or from its base on. Each returns
     # (the reply's headers and status, its body), and raises unless the status is 2xx.
 
@@ -138,7 +176,7 @@ class TimetricClient:
         """POST a form of ``params``; as multipart where there are ``files``: names and CSV data."""
         if not files:
             form = urlencode(_pairs(params)).encode("ascii")
-            return self.request("POST", url, form, _FORM)
+            return self.request("POST", url, form, FORM)
         with multipart_file(_pairs(params), files) as (content_type, body):
             return self.request("POST", url, body, content_type)
 
@@ -149,7 +187,13 @@ class TimetricClient:
         return self.request("PUT", url, body, content_type)
 
     def request(
-        self, method: str, url: str, body: Body = b"", content_type: str | None = None
+        self,
+        method: str,
+        url: str,
+        body: Body = b"",
+        content_type: str | None = None,
+        *,
+        sign: Callable[[Request], Request] | None = None,
     ) -> tuple[httplib2.Response, bytes]:
         """Sign and send a request. Raises BadRequest for another service's URL."""
         whole = urljoin(self.url, url)
@@ -158,7 +202,17 @@ class TimetricClient:
         headers = {"user-agent": self.user_agent}
         if content_type:
             headers["content-type"] = content_type
-        return self.transport.send(Request(method, whole, headers, body), self.auth.sign)
+        return self._send(Request(method, whole, headers, body), sign or self.auth.sign)
+
+    def _send(
+        self, request: Request, sign: Callable[[Request], Request]
+    ) -> tuple[httplib2.Response, bytes]:
+        try:
+            return self.transport.send(request, sign)
+        except NotAuthorized as error:  # perhaps only our clock is wrong
+            if not (isinstance(self.auth, auth.OAuth) and self.auth.correct_clock(error)):
+                raise
+        return self.transport.send(request, sign)
 
 
 def _base_url(url: str) -> str:
