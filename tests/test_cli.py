@@ -386,3 +386,50 @@ def test_a_demo_that_fails_says_so_in_one_line(machine: Machine) -> None:
     assert done.returncode == 1
     assert_one_line(done.stderr, "/no/such/file")
     assert list(machine.home.iterdir()) == []
+
+
+# backup and check
+
+
+def test_a_backup_of_a_running_service_is_a_store_with_everything_in_it(machine: Machine) -> None:
+    series = new_series(machine.client(machine.serve()))
+    series.update((t, t % 7) for t in range(10_000))
+    (machine.home / "copy").mkdir()
+    done = machine.run("backup", machine.home / "copy" / "timetric.sqlite3")
+    assert done.returncode == 0, done.stderr
+
+    checked = machine.run("check", "--data", machine.home / "copy")
+    assert (checked.returncode, checked.stdout) == (0, "Everything is as it was written\n")
+    copy = machine.serve("--data", machine.home / "copy")
+    there = machine.client(copy).series(series.id)
+    assert list(there) == list(series)
+
+
+def test_a_backup_overwrites_nothing(machine: Machine) -> None:
+    machine.serve()
+    target = machine.home / "taken"
+    target.write_text("mine")
+    done = machine.run("backup", target)
+    assert done.returncode == 1
+    assert_one_line(done.stderr, "taken", "exists")
+    assert target.read_text() == "mine"
+
+
+def test_check_names_what_is_damaged(machine: Machine) -> None:
+    series = new_series(machine.client(machine.serve()))
+    series.update((t, t) for t in range(5000))
+    with sqlite3.connect(machine.data / "timetric.sqlite3") as db:
+        db.execute("UPDATE blocks SET vals = zeroblob(length(vals)) WHERE first = 0")
+    done = machine.run("check")
+    assert done.returncode == 1
+    assert series.id in done.stdout
+    assert "checksum" in done.stdout
+    assert_one_line(done.stderr, "1 faults", "backup")
+
+
+def test_durability_is_full_or_normal(machine: Machine) -> None:
+    series = new_series(machine.client(machine.serve("--durability", "normal")))
+    series.update(1)
+    done = machine.run("serve", "--durability", "none")
+    assert done.returncode == 2
+    assert_one_line(done.stderr, "none")

@@ -41,11 +41,12 @@ server
 server.serve
 
 demo
+commands
 cli
 __main__
 """
 
-COMMAND_LINE = {"cli", "demo", "__main__"}
+COMMAND_LINE = {"cli", "commands", "demo", "__main__"}
 PURE = {"timestamps", "points", "server.columns", "server.blocks"}
 SHARED = {"exceptions", "timestamps", "points"}  # what the service's end takes of the client's
 

@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from granian.constants import HTTPModes, Interfaces
 from granian.http import HTTP1Settings
@@ -22,6 +22,9 @@ from granian.server.mp import MPServer
 
 from timetric.server import create_app
 from timetric.server.storage import open_storage
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIApplication
 
 #: Seconds that requests in flight get to end in, once the service is told to stop.
 GRACE = 20
@@ -66,13 +69,12 @@ def find_address(host: str, port: int) -> Address:
         ) from error
 
 
-def run(directory: Path, address: Address, base_url: str | None, ready: Callable[[], None]) -> None:
-    """Serve the store in ``directory`` until SIGINT, SIGTERM or SIGHUP.
+def run(load: Callable[[], WSGIApplication], address: Address, ready: Callable[[], None]) -> None:
+    """Serve what ``load`` makes in the worker until SIGINT, SIGTERM or SIGHUP.
 
-    ``ready`` is called in the worker once it answers requests; it must be picklable. Raises
+    ``ready`` is called in the worker once it answers requests; both must be picklable. Raises
     ServeError where the worker ends by itself.
     """
-    load = partial(_load, directory, address, base_url, ready)
     server = MPServer(
         "timetric",
         address=address.ip,
@@ -90,7 +92,7 @@ def run(directory: Path, address: Address, base_url: str | None, ready: Callable
     )
     server.on_startup(partial(_set_signals, server, signal.getsignal(signal.SIGHUP)))
     try:
-        server.serve(target_loader=load, wrap_loader=False)
+        server.serve(target_loader=partial(_start, load, address, ready), wrap_loader=False)
     except RuntimeError as error:  # granian's, of the socket: its first line says what is wrong
         raise ServeError(str(error).partition("\n")[0]) from error
     except SystemExit as end:  # granian's, where the worker ended before it was told to
@@ -109,25 +111,35 @@ def _set_signals(server: MPServer, hangup: Any) -> None:
     def end(*_: object) -> None:
         if os.getpid() != supervisor:
             os._exit(1)
-        server.signal_handler_interrupt()
+        server.signal_handler_interrupt()  # type: ignore[no-untyped-call]
 
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, end)
     signal.signal(signal.SIGHUP, hangup if hangup is signal.SIG_IGN else end)
 
 
-def _load(
-    directory: Path, address: Address, base_url: str | None, ready: Callable[[], None]
-) -> Callable[..., Any]:
-    """The WSGI app, made in the worker."""
+def load(
+    directory: Path, durability: str, address: Address, base_url: str | None
+) -> WSGIApplication:
+    """The WSGI app over the store in ``directory``."""
+    storage = open_storage(directory, durability)
+    # atexit does not run in a worker, this does
+    multiprocessing.util.Finalize(None, storage.close, exitpriority=10)
+    return create_app(storage, base_url=base_url, hosts=(address.ip,))
+
+
+def _start(
+    load: Callable[[], WSGIApplication], address: Address, ready: Callable[[], None]
+) -> WSGIApplication:
+    """What happens in the worker before it answers."""
+    # Ctrl-C reaches both processes: two signals at once can hang granian's worker, so it is left
+    # to the supervisor, which sends SIGTERM.
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     logging.basicConfig(format="%(asctime)s %(message)s", level=logging.WARNING)
     logging.getLogger("timetric").setLevel(logging.INFO)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     threading.Thread(target=_call_when_answering, args=(address, ready), daemon=True).start()
-    storage = open_storage(directory)
-    # atexit does not run in a worker, this does
-    multiprocessing.util.Finalize(None, storage.close, exitpriority=10)
-    return create_app(storage, base_url=base_url, hosts=(address.ip,))
+    return load()
 
 
 def _end_with_parent() -> None:

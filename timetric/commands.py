@@ -1,0 +1,199 @@
+"""What the commands do, once cli.py has read their flags. Each takes the parsed flags."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import secrets
+import shlex
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager, suppress
+from datetime import datetime, timezone
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from timetric import config
+from timetric.exceptions import ConfigError
+
+if TYPE_CHECKING:
+    from timetric.server.storage import Storage
+
+#: The user that the first start of a service makes, and the name of its first token.
+OWNER, FIRST_TOKEN = "owner", "this machine"
+
+_WILDCARDS = {"0.0.0.0": "127.0.0.1", "[::]": "[::1]"}  # listened on: reached from here under
+
+
+class CommandError(Exception):
+    """A command can't be done; the text says why, and what to do, in one line."""
+
+
+def serve(options: argparse.Namespace) -> None:
+    _require_server()
+    from timetric.server import serve as server
+
+    try:
+        address = server.find_address(options.host, options.port)
+        here = f"http://{address.netloc}/"
+        with _storage(options.data) as storage:
+            credentials = _first_start(storage, options.data, options.base_url or _reachable(here))
+        lines = [f"Listening on {here}", f"Data in {options.data}", credentials]
+        if options.base_url:
+            lines.insert(1, f"Known as {options.base_url}")
+        elif here != _reachable(here):
+            lines.insert(1, "Only this machine is answered without --base-url URL")
+        service = partial(server.load, options.data, options.durability, address, options.base_url)
+        server.run(service, address, partial(_say, lines))
+    except server.ServeError as error:
+        raise CommandError(str(error)) from error
+
+
+def _say(lines: Sequence[str]) -> None:
+    with suppress(BrokenPipeError):  # whoever started the service may have read enough
+        print(*lines, sep="\n", flush=True)
+
+
+def _reachable(url: str) -> str:
+    """The URL of a service on this machine; nobody can connect to a wildcard address."""
+    for wildcard, loopback in _WILDCARDS.items():
+        url = url.replace(f"//{wildcard}:", f"//{loopback}:")
+    return url
+
+
+def _first_start(storage: Storage, data: Path, url: str) -> str:
+    """On the first start make the owner, a token and this machine's client config.
+
+    Returns a line that says where the config is, or how to make a token.
+    """
+    how = f"timetric token add NAME --user {OWNER} --data {shlex.quote(str(data))} --url {url}"
+    if not storage.users():
+        storage.add_user(OWNER, time.time())
+        if not config.source():
+            return _save_first_config(storage, url, how)
+    found = config.source()
+    there = f"is there already: {found}" if found else "is not there"
+    return f"The client config {there}; to make a token: {how}"
+
+
+def _save_first_config(storage: Storage, url: str, how: str) -> str:
+    credentials = _credentials(storage, OWNER, FIRST_TOKEN, url)
+    path = config.default_path()
+    try:
+        config.save(credentials, path)
+    except ConfigError as error:  # such as an account without a home: the service can run still
+        storage.revoke(credentials["apitoken_key"])
+        return f"No client config: {error}; to make a token: {how}"
+    return f"Client config for the user {OWNER} saved as {path}"
+
+
+def user_add(options: argparse.Namespace) -> None:
+    with _existing_storage(options.data) as storage:
+        storage.add_user(options.name, time.time())
+    print(f"Added the user {options.name}; to make a token: timetric token add", end=" ")
+    print(f"NAME --user {options.name} --data {shlex.quote(str(options.data))}")
+
+
+def user_list(options: argparse.Namespace) -> None:
+    with _existing_storage(options.data) as storage:
+        for user in storage.users():
+            print(user.name)
+
+
+def token_add(options: argparse.Namespace) -> None:
+    with _existing_storage(options.data) as storage:
+        credentials = _credentials(storage, options.user, options.name, options.url)
+    print(json.dumps(credentials, indent=2))
+
+
+def token_list(options: argparse.Namespace) -> None:
+    with _existing_storage(options.data) as storage:
+        for token in storage.tokens():
+            created = datetime.fromtimestamp(int(token.created), timezone.utc)
+            print(token.key, token.user.name, token.name, created.isoformat(), sep="\t")
+
+
+def token_revoke(options: argparse.Namespace) -> None:
+    with _existing_storage(options.data) as storage:
+        storage.revoke(options.key)
+    print(f"Revoked the token {options.key}")
+
+
+def backup(options: argparse.Namespace) -> None:
+    with _existing_storage(options.data) as storage:
+        storage.backup(options.file)
+    print(f"Copied the store to {options.file}")
+
+
+def check(options: argparse.Namespace) -> None:
+    with _existing_storage(options.data) as storage:
+        faults = 0
+        for fault in storage.check():
+            print(fault)
+            faults += 1
+    if faults:
+        raise CommandError(f"{faults} faults found in {options.data}; restore a backup")
+    print("Everything is as it was written")
+
+
+def demo(_: argparse.Namespace) -> None:
+    _require_server()
+    from timetric import demo
+
+    try:
+        demo.run()
+    except demo.DemoFailed as error:
+        raise CommandError(str(error)) from error
+
+
+def _credentials(storage: Storage, user: str, name: str, url: str) -> dict[str, str]:
+    """Make a token; the client config that holds it."""
+    from timetric.server.credentials import make_token
+
+    token, secret = make_token(
+        storage, storage.user(user), name, clock=time.time, random=secrets.token_bytes
+    )
+    return {
+        "url": url,
+        "authtype": "apitoken",
+        "apitoken_key": token.key,
+        "apitoken_secret": secret,
+    }
+
+
+def _require_server() -> None:
+    """Raises CommandError where the service can't run, for want of the extra or of Python."""
+    if sys.version_info < (3, 10):
+        raise CommandError("the service needs Python 3.10 or newer; the client alone runs on this")
+    try:
+        import timetric.server.serve  # noqa: F401
+    except ModuleNotFoundError as error:  # the server extra is not installed
+        raise CommandError(
+            f"the service lacks {error.name}; run: pip install 'timetric[server]'"
+        ) from error
+
+
+@contextmanager
+def _storage(data: Path, durability: str = "full") -> Iterator[Storage]:
+    from timetric.server.storage import StorageError, open_storage
+
+    try:
+        with closing(open_storage(data, durability)) as storage:
+            yield storage
+    except StorageError as error:
+        raise CommandError(str(error)) from error
+
+
+@contextmanager
+def _existing_storage(data: Path) -> Iterator[Storage]:
+    """A store that is there: a mistyped --data must not make an empty one."""
+    _require_server()
+    if not data.is_dir():
+        raise CommandError(
+            f"there is no data directory {data}; name the service's with --data, "
+            "or make it by starting the service: timetric serve"
+        )
+    with _storage(data) as storage:
+        yield storage
