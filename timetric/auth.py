@@ -105,9 +105,7 @@ class OAuth:
             self.consumer,
             token,
             oauth_timestamp=str(int(self.clock() + self._ahead)),
-            oauth_nonce=secrets.token_hex(
-                12
-            ),  # services built on oauthlib want 20 to 30 characters
+            oauth_nonce=secrets.token_hex(12),  # oauthlib wants 20 to 30 characters
             **oauth,
         )
 
