@@ -9,6 +9,7 @@ import sqlite3
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -258,9 +259,11 @@ def test_damaged_pages_are_told(tmp_path: Path) -> None:
     store.close()
     path = tmp_path / "timetric.sqlite3"
     size = path.stat().st_size
+    with closing(sqlite3.connect(path)) as db:
+        (packed,) = db.execute("SELECT times FROM blocks WHERE first > 150000 LIMIT 1").fetchone()
     with open(path, "r+b") as file:
-        file.seek(size // 2 // 4096 * 4096)
-        file.write(b"\xff" * 3 * 4096)
+        file.seek(path.read_bytes().index(packed[-500:]) // 4096 * 4096)
+        file.write(b"\xff" * 4096)
     store = open_storage(tmp_path)
     with pytest.raises(Damaged, match="malformed"):
         read(store, series)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import sqlite3
-from collections.abc import Callable, Container, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from itertools import compress, islice
 
@@ -30,7 +30,7 @@ from timetric.server.storage import (
 )
 from timetric.server.storage.database import Database
 from timetric.server.storage.parcel import Change, Parcel, Span, changes, packed
-from timetric.server.storage.tables import Row, Tables
+from timetric.server.storage.tables import LATEST, Row, State, Tables, point
 from timetric.timestamps import END
 
 _FEW = 256  # points of a write that go to the tail
@@ -54,9 +54,10 @@ class History:
     def append(self, series: Series, value: Value, now: float) -> Point:
         def job(db: sqlite3.Connection) -> Point:
             rows, t = Tables(db, series.key), now
-            while rows.tail(t, _next(t)) or _held(rows, np.array([t])).any():
+            state = rows.state()
+            while _is_held(rows, state, t) or not rows.add_to_tail(Row(t, value, fresh=True)):
                 t = _later(t)
-            _put(rows, [Row(t, value, fresh=True)], [], now)
+            _close_tail(rows, state, now, added=[True])
             return t, value
 
         return self._database.write(job)
@@ -64,7 +65,8 @@ class History:
     def increment(self, series: Series, amount: float, now: float) -> Point:
         def job(db: sqlite3.Connection) -> Point:
             rows = Tables(db, series.key)
-            t, value = latest(rows) or (-math.inf, 0.0)
+            state = rows.state()
+            t, value = rows.latest() or (-math.inf, 0.0)
             if type(value) is not float:
                 raise NotNumeric(f"the latest value is {value}, to which nothing can be added")
             if not math.isfinite(value + amount):
@@ -72,7 +74,8 @@ class History:
             row = Row(max(now, _later(t)), value + amount, fresh=True)
             if row.t >= END:
                 raise NotNumeric("the latest point stands at the end of time; none can follow it")
-            _put(rows, [row], [], now)
+            rows.add_to_tail(row)
+            _close_tail(rows, state, now, added=[True])
             return row.t, row.value
 
         return self._database.write(job)
@@ -118,15 +121,14 @@ class History:
         self._database.write(lambda db: _clear(Tables(db, series.key), start, end, now))
 
     def latest(self, series: Series) -> Point | None:
-        with self._database.reading() as db:
-            return latest(Tables(db, series.key))
+        return point(self._database.row(LATEST, (series.key,)))
 
     def read(self, series: Series, window: Window) -> Iterator[Columns]:
         generation = None
         while window.start < window.end and window.limit != 0:
             with self._database.reading() as db:
                 rows = Tables(db, series.key)
-                seen, generation = generation, rows.generation()
+                seen, generation = generation, rows.state().generation
                 piece = Piece(rows, window)
             if seen not in (None, generation):
                 raise Rewritten(f"the series {series.id} was rewritten while it was read")
@@ -170,14 +172,6 @@ class Piece:
         return self._asked._replace(start=self._end, limit=limit)
 
 
-def latest(rows: Tables) -> Point | None:
-    """The last point of a series; the tail's where both end at the same instant."""
-    block, tail = rows.last_in_blocks(), rows.last_in_tail()
-    if block is None or tail is None:
-        return block or tail
-    return block if block[0] > tail[0] else tail
-
-
 @contextmanager
 def first_points(points: Columns) -> Iterator[Callable[[Tables, float], None]]:
     """What puts these points into an empty series; where they are many they are packed ahead."""
@@ -201,22 +195,20 @@ def fold(rows: Tables) -> None:
 def _merge_few(rows: Tables, points: Columns, now: float) -> None:
     if not len(points.t):
         return
-    tail = rows.tail(*_reach(points))
-    known = {row.t: row.fresh for row in tail}
+    state = rows.state()
+    known = {row.t: row.fresh for row in rows.tail(*_reach(points))}
     held = _held(rows, points.t).tolist()
     new = [
         Row(t, value, known.get(t, not there)) for (t, value), there in zip(to_points(points), held)
     ]
-    _put(rows, new, known, now)
-
-
-def _put(rows: Tables, new: list[Row], known: Container[float], now: float) -> None:
-    """Put rows into the tail, which knows some of their instants already."""
-    added = [row.fresh for row in new if row.t not in known]
-    rows.touch(now)
     rows.put_tail(new)
-    rows.count(points=sum(added), tail=len(added))
-    if rows.tail_size() < SIZE:
+    _close_tail(rows, state, now, added=[row.fresh for row in new if row.t not in known])
+
+
+def _close_tail(rows: Tables, state: State, now: float, added: list[bool]) -> None:
+    """Note rows that the tail got since ``state``, each fresh or not; fold it when it is long."""
+    rows.touch(now, points=sum(added), tail=len(added))
+    if state.tail + len(added) < SIZE:
         return
     with suppress(Damaged):  # reading tells of it; meanwhile new points find room in the tail
         fold(rows)
@@ -275,6 +267,10 @@ def _held(rows: Tables, t: Floats) -> NDArray[np.bool_]:
         if low < high:
             held[low:high] = _among(t[low:high], rows.block(span.key).t)
     return held
+
+
+def _is_held(rows: Tables, state: State, t: float) -> bool:
+    return t <= state.final and bool(_held(rows, np.array([t]))[0])
 
 
 def _among(t: Floats, instants: Floats) -> NDArray[np.bool_]:

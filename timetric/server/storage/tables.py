@@ -27,6 +27,17 @@ class Row(NamedTuple):
     fresh: bool
 
 
+class State(NamedTuple):
+    """What a write has to know: the tail's rows, and the ``final`` instant of the last block.
+
+    ``final`` is minus infinity where there is no block.
+    """
+
+    tail: int
+    generation: int
+    final: float
+
+
 class Packed(NamedTuple):
     """A block as it is stored, not yet decoded."""
 
@@ -47,6 +58,16 @@ class Packed(NamedTuple):
             ) from error
 
 
+#: The last point of a series; the tail's where both end at the same instant.
+LATEST = """
+    SELECT t, v FROM (
+        SELECT * FROM (SELECT t, v, 1 AS above FROM tail WHERE series = ?1 ORDER BY t DESC LIMIT 1)
+        UNION ALL SELECT * FROM (
+            SELECT final, last, 0 FROM blocks WHERE series = ?1 ORDER BY first DESC LIMIT 1))
+    ORDER BY t DESC, above DESC LIMIT 1
+    """
+
+
 class Tables:
     """One series' rows, within a transaction of the caller's."""
 
@@ -56,26 +77,30 @@ class Tables:
 
     # the series' own row
 
-    def generation(self) -> int:
+    def state(self) -> State:
         """Raises Missing."""
-        return self._count("generation")
+        row = self._db.execute(
+            "SELECT tail, generation, (SELECT final FROM blocks WHERE series = key"
+            " ORDER BY first DESC LIMIT 1) FROM series WHERE key = ?",
+            (self._series,),
+        ).fetchone()
+        if row is None:
+            raise Missing("the series is gone")
+        tail, generation, final = row
+        return State(tail, generation, -math.inf if final is None else final)
 
-    def tail_size(self) -> int:
-        """How many rows the tail holds. Raises Missing."""
-        return self._count("tail")
-
-    def touch(self, now: float, *, generation: int = 0) -> None:
-        """Note a write to the series. Raises Missing."""
+    def touch(self, now: float, *, points: int = 0, tail: int = 0, generation: int = 0) -> None:
+        """Note a write, and how many points and tail rows there are more. Raises Missing."""
         touched = self._db.execute(
-            "UPDATE series SET updated = ?, version = version + 1, generation = generation + ?"
-            " WHERE key = ?",
-            (now, generation, self._series),
+            "UPDATE series SET updated = ?, version = version + 1, points = points + ?,"
+            " tail = tail + ?, generation = generation + ? WHERE key = ?",
+            (now, points, tail, generation, self._series),
         )
         if not touched.rowcount:
             raise Missing("the series is gone")
 
     def count(self, *, points: int, tail: int) -> None:
-        """Note how many points and tail rows there are more, or fewer."""
+        """Note how many points and tail rows there are more, or fewer; no write of a user's."""
         self._db.execute(
             "UPDATE series SET points = points + ?, tail = tail + ? WHERE key = ?",
             (points, tail, self._series),
@@ -103,16 +128,22 @@ class Tables:
             ((self._series, *row) for row in rows),
         )
 
+    def add_to_tail(self, row: Row) -> bool:
+        """Put a row where none is; whether there was none."""
+        added = self._db.execute(
+            "INSERT OR IGNORE INTO tail(series, t, v, fresh) VALUES (?, ?, ?, ?)",
+            (self._series, *row),
+        )
+        return added.rowcount > 0
+
     def drop_tail(self, instants: Iterable[float]) -> None:
         self._db.executemany(
             "DELETE FROM tail WHERE series = ? AND t = ?", ((self._series, t) for t in instants)
         )
 
-    def last_in_tail(self) -> Point | None:
-        row = self._db.execute(
-            "SELECT t, v FROM tail WHERE series = ? ORDER BY t DESC LIMIT 1", (self._series,)
-        ).fetchone()
-        return row and (row[0], _value(row[1]))
+    def latest(self) -> Point | None:
+        """The last point of all."""
+        return point(self._db.execute(LATEST, (self._series,)).fetchone())
 
     # blocks
 
@@ -142,13 +173,6 @@ class Tables:
         )
         return [_packed(row) for row in rows]
 
-    def last_in_blocks(self) -> Point | None:
-        row = self._db.execute(
-            "SELECT final, last FROM blocks WHERE series = ? ORDER BY first DESC LIMIT 1",
-            (self._series,),
-        ).fetchone()
-        return row and (row[0], _value(row[1]))
-
     def put_blocks(self, blocks: Iterator[Block]) -> None:
         self._db.executemany(
             "INSERT INTO blocks(series, first, final, size, last, minimum, maximum, total, numbers,"
@@ -169,13 +193,10 @@ class Tables:
         ).fetchone()
         return -math.inf if first is None else float(first)
 
-    def _count(self, column: str) -> int:
-        row = self._db.execute(
-            f"SELECT {column} FROM series WHERE key = ?", (self._series,)
-        ).fetchone()
-        if row is None:
-            raise Missing("the series is gone")
-        return int(row[0])
+
+def point(row: tuple[float, float | int | None] | None) -> Point | None:
+    """The point of a row of instant and value, where there is a row."""
+    return row and (row[0], _value(row[1]))
 
 
 def _packed(row: tuple[int, float, float, int, int, int, bytes, bytes]) -> Packed:
