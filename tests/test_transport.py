@@ -225,8 +225,9 @@ def test_a_file_that_can_not_be_read_to_its_end_is_told(
     with misbehaving(answer(OK), answer(OK)) as service:
         error = failure(timetric.BadRequest, transport, service, "PUT", body)
         assert said in str(error)
+        service.wait_for_close()
         assert call(transport, service, "GET") == b"fine"
-    assert service.requests[-1].method == "GET"
+    assert [request.method for request in service.requests] == ["PUT", "GET"]
 
 
 @pytest.mark.parametrize("value", ["app\\1 c:\\dir", "two\\nlines", "é", " tab\there"])
