@@ -72,6 +72,11 @@ class Database:
             finally:
                 db.rollback()
 
+    def row(self, statement: str, parameters: tuple[object, ...]) -> Any:
+        """The first row of one statement, which sees one state by itself; None without one."""
+        with self._connection() as db, _told():
+            return db.execute(statement, parameters).fetchone()
+
     def write(self, job: Callable[[sqlite3.Connection], T]) -> T:
         """Run ``job`` in a transaction that is alone with the store, and commit it.
 
@@ -130,8 +135,9 @@ class Database:
         with self._alone(), self._connection() as db, _told():
             db.execute("BEGIN IMMEDIATE")
             with db:
+                run = _run if len(batch) > 1 else _run_alone
                 for write in batch:
-                    _run(db, write)
+                    run(db, write)
         for write in batch:
             write.done = True
 
@@ -177,6 +183,8 @@ class Database:
             db.execute(f"PRAGMA synchronous = {self._synchronous}")
             db.execute("PRAGMA cache_size = -4096")  # KiB, for each connection
             db.execute(f"PRAGMA journal_size_limit = {16 << 20}")
+            # Debian's SQLite would write all that is cleared over with zeros, through the journal
+            db.execute("PRAGMA secure_delete = FAST")
         return db
 
 
@@ -192,6 +200,11 @@ def create_file(directory: Path) -> Path:
             "give another one with --data, or the rights to this one"
         ) from error
     return path
+
+
+def _run_alone(db: sqlite3.Connection, write: Write) -> None:
+    """The only write of a transaction, which undoes itself with it."""
+    write.result = write.job(db)
 
 
 def _run(db: sqlite3.Connection, write: Write) -> None:

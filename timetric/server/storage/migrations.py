@@ -79,5 +79,5 @@ def _pack(db: sqlite3.Connection) -> None:
     long = db.execute("SELECT key FROM series WHERE tail >= ?", (SIZE,)).fetchall()
     for (key,) in long:
         rows = Tables(db, key)
-        while rows.tail_size() >= SIZE:
+        while rows.state().tail >= SIZE:
             fold(rows)

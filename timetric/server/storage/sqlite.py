@@ -57,8 +57,7 @@ class SqliteStorage:
             return [User(*row) for row in db.execute("SELECT key, name FROM users ORDER BY name")]
 
     def user(self, name: str) -> User:
-        with self._database.reading() as db:
-            row = db.execute("SELECT key, name FROM users WHERE name = ?", (name,)).fetchone()
+        row = self._database.row("SELECT key, name FROM users WHERE name = ?", (name,))
         if row is None:
             raise Missing(f"there is no user {name!r}")
         return User(*row)
@@ -80,8 +79,7 @@ class SqliteStorage:
         return [_token(row) for row in rows]
 
     def token(self, key: str) -> Token:
-        with self._database.reading() as db:
-            row = db.execute(f"{_TOKEN} WHERE tokens.key = ?", (key,)).fetchone()
+        row = self._database.row(f"{_TOKEN} WHERE tokens.key = ?", (key,))
         if row is None:
             raise Missing(f"there is no token {key}")
         return _token(row)
@@ -113,8 +111,7 @@ class SqliteStorage:
         return self.series(id)
 
     def series(self, id: str) -> Series:
-        with self._database.reading() as db:
-            row = db.execute(f"{_SERIES} WHERE id = ?", (id,)).fetchone()
+        row = self._database.row(f"{_SERIES} WHERE id = ?", (id,))
         if row is None:
             raise Missing(f"there is no series {id}")
         return _series(row)
