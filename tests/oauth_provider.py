@@ -18,7 +18,6 @@ from oauthlib.oauth1.rfc5849.utils import parse_authorization_header
 SECRET = "hush-hush"
 APPLICATION = "an-application-of-2026"
 OLD_APPLICATION = "an-application-of-2009"  # predates OAuth 1.0a: no verifier
-WINDOW = 300  # seconds
 
 _NO_VERIFIER = "none"
 
@@ -129,7 +128,8 @@ class Endpoints(WebApplicationServer):
 class Provider:
     """A running provider: any series it is asked for has one point.
 
-    ``requests`` are the methods and paths that came in, ``says_no`` is what its user does.
+    ``requests`` are the methods and paths that came in, ``says_no`` is what its user does, and
+    ``window`` the seconds by which clocks may differ.
     """
 
     def __init__(self) -> None:
@@ -138,6 +138,7 @@ class Provider:
         self.clock: Callable[[], float] = time.time
         self.requests: list[tuple[str, str]] = []
         self.says_no = False
+        self.window = 300.0
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.server.provider = self  # type: ignore[attr-defined]
         self.url = f"http://127.0.0.1:{self.server.server_address[1]}/"
@@ -167,7 +168,7 @@ class Handler(BaseHTTPRequestHandler):
     def clock_is_off(self) -> bool:
         header = self.headers.get("authorization", "")
         stamp = dict(parse_authorization_header(header)).get("oauth_timestamp") if header else None
-        return stamp is not None and abs(int(stamp) - self.provider.clock()) > WINDOW
+        return stamp is not None and abs(int(stamp) - self.provider.clock()) > self.provider.window
 
     def request_token(self, *request: Any) -> None:
         self.reply(*self.provider.endpoints.create_request_token_response(*request))

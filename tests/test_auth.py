@@ -330,6 +330,15 @@ def test_a_clock_that_can_not_be_mended_is_told(
     assert len(provider.requests) == 2
 
 
+def test_a_time_refused_by_a_clock_that_is_the_same_is_not_sent_again(
+    client: timetric.TimetricClient, provider: Provider
+) -> None:
+    provider.window = -1.0
+    with pytest.raises(timetric.NotAuthorized, match="timestamp_refused"):
+        client.get_request_token()
+    assert len(provider.requests) == 1
+
+
 def test_threads_share_a_client_that_signs(client: timetric.TimetricClient) -> None:
     dance(client)
     got: list[tuple[Any, Any]] = []
