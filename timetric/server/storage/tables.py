@@ -80,8 +80,8 @@ class Tables:
     def state(self) -> State:
         """Raises Missing."""
         row = self._db.execute(
-            "SELECT tail, generation, (SELECT final FROM blocks"
-            " WHERE blocks.series = series.key ORDER BY first DESC LIMIT 1) FROM series WHERE key = ?",
+            "SELECT tail, generation, (SELECT final FROM blocks WHERE series = ?1"
+            " ORDER BY first DESC LIMIT 1) FROM series WHERE key = ?1",
             (self._series,),
         ).fetchone()
         if row is None:
