@@ -124,3 +124,17 @@ def test_threads_and_connections_of_several_stores_commit_everything(tmp_path: P
     assert sorted(numbers(stores[0])) == list(range(600))
     for store in stores:
         store.close()
+
+
+def test_what_was_refused_beside_a_failure_may_be_stored_after_it(database: Database) -> None:
+    refusals = iter([StorageError("not yet")])
+
+    def hesitate(db: sqlite3.Connection) -> Any:
+        for refusal in refusals:
+            raise refusal
+        return put(1)(db)
+
+    failed, hesitated = together(database, fill_the_disk, hesitate)
+    assert type(failed.exception()) is Full
+    assert hesitated.result() == 1
+    assert numbers(database) == [1]

@@ -204,6 +204,7 @@ def create_file(directory: Path) -> Path:
 
 def _run_alone(db: sqlite3.Connection, write: Write) -> None:
     """The only write of a transaction, which undoes itself with it."""
+    write.error = None
     write.result = write.job(db)
 
 
