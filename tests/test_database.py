@@ -134,7 +134,7 @@ def test_what_was_refused_beside_a_failure_may_be_stored_after_it(database: Data
             raise refusal
         return put(1)(db)
 
-    failed, hesitated = together(database, fill_the_disk, hesitate)
+    hesitated, failed = together(database, hesitate, fill_the_disk)
     assert type(failed.exception()) is Full
     assert hesitated.result() == 1
     assert numbers(database) == [1]
