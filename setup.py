@@ -24,6 +24,7 @@ TEST = [
     "build>=1.2",
     "hypothesis>=6.100",
     "mypy>=1.19",
+    "oauthlib>=3.2.2,<5",  # another's view of our signatures
     "pytest>=8.3",
     "ruff>=0.17,<0.18",  # a newer one may format otherwise
     "sphinx>=7.4",

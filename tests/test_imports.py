@@ -20,12 +20,12 @@ PACKAGE = Path(__file__).parent.parent / "timetric"
 #: Imports go from later lines to earlier ones. A new module needs a place here.
 ORDER = """
 exceptions request limits
-timestamps
+timestamps oauth1
 points reply
 upload config connection
-transport
+transport callback
 auth
-series
+dance series
 client
 __init__
 
@@ -33,9 +33,11 @@ server.columns server.metadata server.problem
 server.blocks server.intake
 server.storage
 server.storage.*
-server.credentials server.pages server.body
-server.identity
-server.series
+server.credentials server.body server.site server.keyring
+server.callback server.signature
+server.pages server.identity
+server.session server.series
+server.account server.oauth
 server.app
 server
 server.serve
@@ -47,13 +49,13 @@ __main__
 """
 
 COMMAND_LINE = {"cli", "commands", "demo", "__main__"}
-PURE = {"timestamps", "points", "server.columns", "server.blocks"}
+PURE = {"timestamps", "points", "oauth1", "server.columns", "server.blocks"}
 SHARED = {"exceptions", "timestamps", "points"}  # what the service's end takes of the client's
 
 #: What the client's end may import when it is imported, beside the standard library.
 LIGHT = {"simplejson", "timetric"}
 #: What it imports when first needed, inside functions.
-LAZY = {"httplib2", "dateutil"}
+LAZY = {"httplib2", "dateutil", "oauth2"}
 
 #: Modules and calls that pure code has no use for.
 WORLDLY = {"os", "io", "pathlib", "socket", "tempfile", "time", "random", "secrets", "subprocess"}
