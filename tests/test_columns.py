@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import random
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -83,6 +84,21 @@ def test_a_body_too_large_for_memory_is_the_same(
     if order == "shuffled":
         random.Random(1).shuffle(rows)
     assert read(b"".join(format_csv(rows))) == sorted(dict(rows).items())
+
+
+def test_many_uploads_at_once_are_all_read() -> None:
+    def points_or_line(n: int) -> int:
+        rows = [b"%d,%d\n" % (t, n) for t in range(30_000)]
+        if n % 3 == 0:
+            rows[20_000 + n] = b"bad\n"
+        try:
+            return len(read(b"".join(rows)))
+        except InvalidPoint as error:
+            return error.line or 0
+
+    with ThreadPoolExecutor(12) as pool:
+        found = list(pool.map(points_or_line, range(24)))
+    assert found == [30_000 if n % 3 else 20_001 + n for n in range(24)]
 
 
 def test_200_000_random_doubles_come_back_to_the_bit() -> None:

@@ -7,9 +7,10 @@ files, and mapped; where they overlap they are merged, a stretch of time at a ti
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import closing
-from itertools import pairwise
+from contextlib import closing, nullcontext
+from itertools import chain, pairwise, repeat
 from tempfile import TemporaryFile
+from threading import BoundedSemaphore
 from typing import IO, BinaryIO
 
 import numpy as np
@@ -23,6 +24,9 @@ SLICE, LONGEST_LINE = 2 << 20, 64 << 10
 #: How many points are kept in memory; also, how many are merged at a time.
 MEMORY = 1 << 19
 
+#: How many files are read at once, since each takes some 20 MB for it; small ones need not wait.
+_TURNS, _SMALL = BoundedSemaphore(4), 64 << 10
+
 _SAMPLE = 1024  # of how many points of a run one is looked at, to cut a merge into stretches
 
 
@@ -31,9 +35,16 @@ def read_csv(file: BinaryIO) -> Columns:
 
     Raises InvalidPoint naming the line (protocol.md, Values and CSV).
     """
+    slices = _slices(file)
+    first = next(slices)
+    with _TURNS if len(first) >= _SMALL else nullcontext():
+        return _read(chain([first], slices))
+
+
+def _read(slices: Iterator[bytes]) -> Columns:
     line = 1
     with Runs() as runs:
-        for lines in _slices(file):
+        for lines in slices:
             runs.add(tidy(parse_csv(lines, line)))
             line += lines.count(b"\n")
         return runs.merged()
@@ -43,7 +54,8 @@ def _slices(file: BinaryIO) -> Iterator[bytes]:
     """The file in pieces of whole lines, without a byte-order mark."""
     rest = file.read(3).removeprefix(b"\xef\xbb\xbf")
     line = 1
-    while piece := file.read(SLICE):
+    sizes = chain([min(2 * _SMALL, SLICE)], repeat(SLICE))  # the first shows whether it is small
+    while piece := file.read(next(sizes)):
         head, newline, tail = (rest + piece).rpartition(b"\n")
         line += head.count(b"\n") + len(newline)
         if len(tail) > LONGEST_LINE:
