@@ -15,6 +15,7 @@ SERVER = [
     "granian>=2.8,<3" + SERVICE,  # 2.8: a slow reader no longer fills the memory
     "jinja2>=3.1.6,<4" + SERVICE,
     "numpy>=2" + SERVICE,  # 1.26 crashes on a date that does not exist
+    "oauthlib>=3.2.2,<5" + SERVICE,
     "orjson>=3.11.9,<4" + SERVICE,  # older ones write 1e16, where repr and the client write 1e+16
     'pcodec>=1.0.4,<1.1 ; python_version == "3.10"',  # later ones have no wheel for it
     'pcodec>=1.1,<2 ; python_version >= "3.11"',
@@ -27,9 +28,11 @@ TEST = [
     "oauthlib>=3.2.2,<5",  # another's view of our signatures
     "pytest>=8.3",
     "ruff>=0.17,<0.18",  # a newer one may format otherwise
+    "selenium>=4.20",
     "sphinx>=7.4",
     "trustme>=1.1",
     "types-httplib2",
+    "types-oauthlib",
     "types-python-dateutil",
     "types-simplejson",
     "waitress>=3",

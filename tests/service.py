@@ -15,6 +15,7 @@ from waitress.server import create_server
 
 from timetric.server import create_app
 from timetric.server.credentials import make_token
+from timetric.server.keyring import open_keyring
 from timetric.server.storage import Storage, User, open_storage
 
 NOON = 1236772800.0  # 2009-03-11T12:00:00Z
@@ -98,6 +99,7 @@ def basic(config: dict[str, Any]) -> Headers:
 def running_service(path: Path, **options: Any) -> Iterator[Service]:
     """The service over a store in ``path``; ``options`` are create_app's."""
     storage, clock = open_storage(path), Clock()
+    options.setdefault("keyring", open_keyring(path / "secret.key", storage))
     server = create_server(
         create_app(storage, clock=clock, **options), host="127.0.0.1", port=0, threads=8
     )

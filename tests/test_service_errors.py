@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.service import Reply, Service, basic, running_service
+from tests.service import NOON, Reply, Service, basic, running_service
 
 
 @pytest.fixture(scope="module")
@@ -69,6 +69,7 @@ def test_a_fault_of_the_service_is_logged_under_its_request_id_and_not_shown(
         form = {"Content-Type": "application/x-www-form-urlencoded"}
         reply = service.owner_sends("POST", path, b"increment=5", form)
         assert_is_problem(reply, 500)
+        service.clock.now = NOON
         assert service.csv(path) == b"0.0,1.0\n"
     shown = reply.body.decode() + str(reply.headers)
     for secret in ("Traceback", "TypeError", str(tmp_path), service.config["apitoken_secret"]):

@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
-import ipaddress
 import logging
 import re
 import sys
 from collections.abc import Callable, Iterable, Iterator
+from email.utils import formatdate
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from falcon import App, HTTPError, Request, Response
 
 from timetric.exceptions import InvalidPoint
-from timetric.server.body import PIECE
+from timetric.server.account import SignInResource
+from timetric.server.body import PIECE, BodyKeeper
 from timetric.server.credentials import Random
-from timetric.server.identity import Identity
+from timetric.server.identity import ApiToken, Identity, OAuthSignature
+from timetric.server.keyring import Keyring
 from timetric.server.metadata import BadMetadata
+from timetric.server.oauth import AccessTokenResource, AuthorizeResource, RequestTokenResource
 from timetric.server.pages import HomeResource
 from timetric.server.problem import Problem
 from timetric.server.series import SeriesResource
+from timetric.server.session import Sessions
+from timetric.server.signature import Signatures
+from timetric.server.site import Site
 from timetric.server.storage import Full, Missing, NotNumeric, Rewritten, Storage, Unavailable
 
 if TYPE_CHECKING:
@@ -27,7 +32,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_HOST = re.compile(r"(?P<name>\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(:\d{1,5})?")
+#: What follows this in a path is secret.
+_SECRET = re.compile(r"(/account/sign-in/).*", re.DOTALL)
 
 #: Where each handler of a series is; a last slash is taken off before.
 _SERIES_ROUTES = (
@@ -65,22 +71,32 @@ _UNWANTED = 1 << 30
 
 def build_app(
     storage: Storage,
-    base_url: str | None,
+    keyring: Keyring,
+    site: Site,
     clock: Callable[[], float],
     random: Random,
     max_body: int,
-    hosts: frozenset[str],
 ) -> WSGIApplication:
     """The whole app; the arguments are create_app's."""
-    app = App(middleware=[Site(base_url, hosts)])
+    app = App()
+    app.add_middleware(BodyKeeper())
+    app.add_middleware(site)
     app.req_options.strip_url_path_trailing_slash = True
-    series = SeriesResource(storage, Identity(storage), clock, random, max_body)
+    signatures = Signatures(storage, keyring, clock, max_body)
+    sessions = Sessions(storage, clock, random)
+    identity = Identity(ApiToken(storage), OAuthSignature(signatures))
+    series = SeriesResource(storage, identity, clock, random, max_body)
     for path, suffix in _SERIES_ROUTES:
         app.add_route(path, series, suffix=suffix)
+    dance = (storage, keyring, signatures, clock, random)
+    app.add_route("/oauth/request_token", RequestTokenResource(*dance))
+    app.add_route("/oauth/access_token", AccessTokenResource(*dance))
+    app.add_route("/oauth/authorize", AuthorizeResource(storage, keyring, sessions, clock))
+    app.add_route("/account/sign-in/{secret}", SignInResource(sessions))
     app.add_route("/", HomeResource())
     app.add_error_handler((Problem, *_PROBLEMS), _answer)
     app.add_error_handler(Exception, _pass_on)
-    return Frame(app, random)
+    return Frame(app, clock, random)
 
 
 def _answer(req: Request, resp: Response, error: Exception, params: dict[str, Any]) -> None:
@@ -90,7 +106,7 @@ def _answer(req: Request, resp: Response, error: Exception, params: dict[str, An
         resp.set_headers(error.headers or {})
     resp.set_headers(problem.headers)
     if problem.status >= 500:
-        log.error("request %s: %s %r: %s", req.env[_ID], req.method, req.path, error)
+        log.error("request %s: %s %r: %s", req.env[_ID], req.method, _shown(req.path), error)
     resp.data = problem.document()
 
 
@@ -104,63 +120,23 @@ def _detail(error: HTTPError) -> str:
     return detail.rstrip(".") + "."
 
 
+def _shown(path: str) -> str:
+    """A path as it may stand in a log."""
+    return _SECRET.sub(r"\1...", path)
+
+
 def _pass_on(req: Request, resp: Response, error: Exception, params: dict[str, Any]) -> None:
     raise error
-
-
-class Site:
-    """Where the service is, for its links; middleware that puts it in ``context.base_url``."""
-
-    def __init__(self, base_url: str | None, hosts: frozenset[str]) -> None:
-        self._base_url = None if base_url is None else _checked_base_url(base_url)
-        self._hosts = frozenset(map(_plain_host, hosts))
-
-    def process_request(self, req: Request, resp: Response) -> None:
-        req.context.base_url = self._base_url or self._own_url(req)
-
-    def _own_url(self, req: Request) -> str:
-        """The address of the Host header, which any page can make a browser send: so only ours."""
-        host = req.get_header("Host") or ""
-        match = _HOST.fullmatch(host)
-        if match and self._is_ours(_plain_host(match["name"])):
-            return f"{req.scheme}://{host}/"
-        raise Problem(
-            421,
-            "The service does not know itself under this Host; start it with --base-url and the "
-            "address that the world uses.",
-        )
-
-    def _is_ours(self, host: str) -> bool:
-        return host == "localhost" or host in self._hosts or _is_loopback(host)
-
-
-def _plain_host(host: str) -> str:
-    return host.strip("[]").lower()
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:  # a name
-        return False
-
-
-def _checked_base_url(base_url: str) -> str:
-    """The base URL with one slash at its end. Raises ValueError."""
-    parts = urlsplit(base_url)
-    known = parts.scheme in ("http", "https") and parts.hostname
-    if not known or parts.username or parts.password or parts.query or parts.fragment:
-        raise ValueError(
-            "the base URL is no http or https address without credentials, query and fragment"
-        )
-    return base_url.rstrip("/") + "/"
 
 
 class Frame:
     """The outermost frame: what stands on each reply, and a reply whatever went wrong."""
 
-    def __init__(self, app: App[Request, Response], random: Random) -> None:
+    def __init__(
+        self, app: App[Request, Response], clock: Callable[[], float], random: Random
+    ) -> None:
         self._app = app
+        self._clock = clock
         self._random = random
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
@@ -173,9 +149,11 @@ class Frame:
             return start_response(status, [*headers, *stamps], exc_info)
 
         try:
+            # The service's own time; clients whose timestamp is refused set their clocks by it.
+            stamps.append(("Date", formatdate(self._clock(), usegmt=True)))
             reply = self._app(environ, start)
         except Exception:  # the one place for faults of our own
-            method, path = environ["REQUEST_METHOD"], environ["PATH_INFO"]
+            method, path = environ["REQUEST_METHOD"], _shown(environ["PATH_INFO"])
             log.exception("request %s failed: %s %r", request_id, method, path)
             reply = _own_fault(start)
         return _and_drain(reply, environ) if statuses[-1] >= 400 else reply

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 from tempfile import SpooledTemporaryFile
 from typing import BinaryIO, NamedTuple, cast
 from urllib.parse import parse_qsl
 
-from falcon import Request
+from falcon import Request, Response
 from falcon.media import MultipartFormHandler
 from falcon.media.multipart import BodyPart, MultipartParseOptions
 from falcon.typing import ReadableIO
@@ -18,13 +17,28 @@ from timetric.server.columns import Columns
 from timetric.server.intake import read_csv
 from timetric.server.problem import Problem
 
+Pairs = list[tuple[str, str]]
 Fields = dict[str, list[str]]
 
 #: Bytes read at a time; of a body held in memory; that all plain text fields may have together.
 PIECE, MEMORY, TEXT = 1 << 16, 1 << 20, 1 << 16
 _NAMES = 1000  # fields of a query or form
+_LONG = f"The form has more than {TEXT} bytes; is it CSV? Then send it with Content-Type: text/csv."
 
 _FORM, _MULTIPART = "application/x-www-form-urlencoded", "multipart/form-data"
+
+
+class BodyKeeper:
+    """Middleware that holds a body which was read, for others to read, until the reply stands."""
+
+    def process_request(self, req: Request, resp: Response) -> None:
+        req.context.body = None
+
+    def process_response(
+        self, req: Request, resp: Response, resource: object, req_succeeded: bool
+    ) -> None:
+        if req.context.body is not None:
+            req.context.body.close()
 
 
 class Form(NamedTuple):
@@ -36,7 +50,40 @@ class Form(NamedTuple):
 
 def read_query(req: Request) -> Fields:
     """The fields of the query. Raises Problem where it can't be read."""
-    return _collected(_parsed(req.query_string.encode("latin-1"), "The query"))
+    return _collected(query_pairs(req))
+
+
+def query_pairs(req: Request) -> Pairs:
+    """The query's names and texts, as they come. Raises Problem where it can't be read."""
+    return _parsed(req.query_string.encode("latin-1"), "The query")
+
+
+def form_pairs(req: Request) -> Pairs:
+    """Those of an urlencoded body, none of any other. Raises Problem where it can't be read."""
+    return _parsed(form_text(req), "The form")
+
+
+def form_text(req: Request) -> bytes:
+    """An urlencoded body, nothing of any other. Raises Problem."""
+    if _media_type(req) != _FORM or not req.content_length:
+        return b""
+    if req.content_length > TEXT:
+        raise Problem(400, _LONG)
+    return kept(req, TEXT).read()
+
+
+def plain_pairs(req: Request, limit: int) -> Pairs:
+    """The names and texts of a multipart body's fields that are no file. Raises Problem."""
+    pairs, left = [], TEXT
+    for part in _parts(kept(req, limit), req):
+        if part.filename is None and _part_name(part) != "csv":
+            pairs.append(_field(part, left))
+            left -= len(pairs[-1][1].encode("utf-8"))
+    return pairs
+
+
+def is_multipart(req: Request) -> bool:
+    return _media_type(req) == _MULTIPART
 
 
 def only(fields: Fields, name: str) -> str | None:
@@ -49,10 +96,9 @@ def only(fields: Fields, name: str) -> str | None:
 
 def read_points(req: Request, limit: int) -> Columns:
     """The body, of at most ``limit`` bytes, as points. Raises Problem, InvalidPoint."""
-    if _media_type(req) == _MULTIPART:
+    if is_multipart(req):
         raise Problem(415, "Send the points as they are, as text/csv, not in a multipart form.")
-    with _spooled(req, limit) as file:
-        return read_csv(file)
+    return read_csv(kept(req, limit))
 
 
 def read_form(req: Request, limit: int) -> Form:
@@ -61,8 +107,7 @@ def read_form(req: Request, limit: int) -> Form:
     Old clients send their fields in both: the same texts in both count once.
     """
     read = _READERS.get(_media_type(req), _read_raw)
-    with _spooled(req, limit) as file:
-        body = read(file, req)
+    body = read(kept(req, limit), req)
     fields = read_query(req)
     for name, texts in body.fields.items():
         if fields.setdefault(name, texts) != texts:
@@ -91,18 +136,24 @@ def _declared_length(req: Request, limit: int) -> int:
     return req.content_length
 
 
-@contextmanager
-def _spooled(req: Request, limit: int) -> Iterator[BinaryIO]:
+def kept(req: Request, limit: int) -> BinaryIO:
     """The whole body, from its start, in memory or in a temporary file. Raises Problem."""
-    length = _declared_length(req, limit)
-    with SpooledTemporaryFile(max_size=MEMORY) as file:
-        while left := length - file.tell():
-            piece = req.stream.read(min(left, PIECE))
-            if not piece:
-                raise Problem(400, f"The body ended {left} of {length} bytes early.")
-            file.write(piece)
-        file.seek(0)
-        yield cast(BinaryIO, file)
+    if req.context.body is None:
+        req.context.body = _spooled(req, _declared_length(req, limit))
+    file: BinaryIO = req.context.body
+    file.seek(0)
+    return file
+
+
+def _spooled(req: Request, length: int) -> BinaryIO:
+    file = SpooledTemporaryFile(max_size=MEMORY)  # noqa: SIM115 the keeper closes it
+    while left := length - file.tell():
+        piece = req.stream.read(min(left, PIECE))
+        if not piece:
+            file.close()
+            raise Problem(400, f"The body ended {left} of {length} bytes early.")
+        file.write(piece)
+    return cast(BinaryIO, file)
 
 
 def _read_urlencoded(file: BinaryIO, req: Request) -> Form:
@@ -112,29 +163,40 @@ def _read_urlencoded(file: BinaryIO, req: Request) -> Form:
             400, "The body is no form; is it CSV? Then say so, with Content-Type: text/csv."
         )
     if len(text) > TEXT:
-        raise Problem(400, f"The form has more than {TEXT} bytes.")
+        raise Problem(400, _LONG)
     return Form(_collected(_parsed(text, "The form")), None)
 
 
 def _read_multipart(file: BinaryIO, req: Request) -> Form:
     """The fields and the CSV of a multipart form; the CSV is parsed straight from the file."""
-    options = MultipartParseOptions()
-    options.max_body_part_count = _NAMES
-    handler = MultipartFormHandler(options)
     pairs, points, left = [], None, TEXT
-    for part in handler.deserialize(cast(ReadableIO, file), req.content_type, req.content_length):
-        name = _part_name(part)
-        if name != "csv":
-            text = part.stream.read(left + 1)
-            left -= len(text)
-            pairs.append((name, _decoded(text, f"The field {name}")))
+    for part in _parts(file, req):
+        if _part_name(part) != "csv":
+            pairs.append(_field(part, left))
+            left -= len(pairs[-1][1].encode("utf-8"))
         elif points is None:
             points = read_csv(cast(BinaryIO, part.stream))
         else:
             raise Problem(400, "The form has two parts csv.", field="csv")
-        if left < 0:
-            raise Problem(400, f"The form's text fields have more than {TEXT} bytes.")
     return Form(_collected(pairs), points)
+
+
+def _parts(file: BinaryIO, req: Request) -> Iterable[BodyPart]:
+    options = MultipartParseOptions()
+    options.max_body_part_count = _NAMES
+    handler = MultipartFormHandler(options)
+    parts: Iterable[BodyPart] = handler.deserialize(
+        cast(ReadableIO, file), req.content_type, req.content_length
+    )
+    return parts
+
+
+def _field(part: BodyPart, left: int) -> tuple[str, str]:
+    """A text field, for which so many bytes are left. Raises Problem."""
+    name, text = _part_name(part), part.stream.read(left + 1)
+    if len(text) > left:
+        raise Problem(400, f"The form's text fields have more than {TEXT} bytes.")
+    return name, _decoded(text, f"The field {name}")
 
 
 def _read_raw(file: BinaryIO, req: Request) -> Form:

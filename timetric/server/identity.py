@@ -5,41 +5,40 @@ from __future__ import annotations
 import binascii
 import hmac
 from base64 import b64decode
+from typing import Protocol
 
 from falcon import Request
 
 from timetric.server.credentials import digest
+from timetric.server.keyring import ACCESS_TOKEN
 from timetric.server.problem import Problem
-from timetric.server.storage import Missing, Storage, User
+from timetric.server.signature import Signatures, is_signed
+from timetric.server.storage import AccessToken, Missing, Storage, User
 
 _WRONG = "The credentials are wrong, or the token was revoked."
 
 
-class Identity:
-    """The user behind a request, by what it carries: an API token (HTTP Basic, RFC 7617)."""
+class Scheme(Protocol):
+    """A way to tell who asks."""
+
+    def claims(self, req: Request) -> bool:
+        """Whether the request carries credentials of this kind."""
+
+    def user(self, req: Request) -> User:
+        """Whose they are. Raises Problem: 401 wrong ones, 400 broken ones."""
+
+
+class ApiToken:
+    """A key and a secret by HTTP Basic (RFC 7617)."""
 
     def __init__(self, storage: Storage) -> None:
         self._storage = storage
 
-    def user(self, req: Request) -> User | None:
-        """Who asks; None without credentials. Raises Problem: 401 wrong ones, 400 broken ones."""
-        header = req.get_header("Authorization")
-        if header is None:
-            return None
-        scheme, _, credentials = header.partition(" ")
-        if scheme.lower() != "basic":
-            raise Problem(401, "Only API tokens are known here, sent by HTTP Basic.")
-        return self._token_user(credentials.strip())
+    def claims(self, req: Request) -> bool:
+        return (req.get_header("Authorization") or "").partition(" ")[0].lower() == "basic"
 
-    def required(self, req: Request) -> User:
-        """Who asks. Raises Problem, also without credentials."""
-        user = self.user(req)
-        if user is None:
-            raise Problem(401, "This needs an API token: its key and secret by HTTP Basic.")
-        return user
-
-    def _token_user(self, credentials: str) -> User:
-        key, secret = _split(credentials)
+    def user(self, req: Request) -> User:
+        key, secret = _split((req.get_header("Authorization") or "").partition(" ")[2].strip())
         try:
             token = self._storage.token(key)
         except Missing as error:  # answered as a wrong secret is
@@ -47,6 +46,46 @@ class Identity:
         if not hmac.compare_digest(token.digest, digest(secret)):
             raise Problem(401, _WRONG)
         return token.user
+
+
+class OAuthSignature:
+    """A signature with an access token (RFC 5849)."""
+
+    def __init__(self, signatures: Signatures) -> None:
+        self._signatures = signatures
+
+    def claims(self, req: Request) -> bool:
+        return is_signed(req)
+
+    def user(self, req: Request) -> User:
+        token = self._signatures.check(req, ACCESS_TOKEN).token
+        assert isinstance(token, AccessToken), "that kind was asked for"
+        return token.user
+
+
+class Identity:
+    """The user behind a request, by the one scheme whose credentials it carries."""
+
+    def __init__(self, *schemes: Scheme) -> None:
+        self._schemes = schemes
+
+    def user(self, req: Request) -> User | None:
+        """Who asks; None without credentials. Raises Problem: 401 wrong ones, 400 broken ones."""
+        claimed = [scheme for scheme in self._schemes if scheme.claims(req)]
+        if len(claimed) > 1:
+            raise Problem(400, "The request carries both an API token and an OAuth signature.")
+        if claimed:
+            return claimed[0].user(req)
+        if req.get_header("Authorization") is not None:
+            raise Problem(401, "Only API tokens, sent by HTTP Basic, and OAuth are known here.")
+        return None
+
+    def required(self, req: Request) -> User:
+        """Who asks. Raises Problem, also without credentials."""
+        user = self.user(req)
+        if user is None:
+            raise Problem(401, "This needs an API token by HTTP Basic, or an OAuth signature.")
+        return user
 
 
 def _split(credentials: str) -> tuple[str, str]:

@@ -1,4 +1,4 @@
-"""The storage interface: users, API tokens, series and their points.
+"""The storage interface: users, what lets somebody in, series and their points.
 
 Points go in and come out as columns, sorted by timestamp, each timestamp once. Every write is
 one transaction: when the call returns it is durable, when it raises nothing has changed.
@@ -26,7 +26,7 @@ class Taken(StorageError):
 
 
 class Missing(StorageError):
-    """There is no such user, token or series (any more)."""
+    """There is no such user, token, application, link, session or series (any more)."""
 
 
 class NotNumeric(StorageError):
@@ -63,6 +63,44 @@ class Token(NamedTuple):
     name: str
     user: User
     digest: bytes
+    created: float
+
+
+class Application(NamedTuple):
+    """A program that users may authorize by OAuth; its secret is derived, never stored.
+
+    ``callback`` is what the callbacks it asks for begin with, beside those on loopback. One that
+    ``predates_1_0a`` may leave out the verifier.
+    """
+
+    key: str
+    name: str
+    owner: User
+    callback: str | None
+    predates_1_0a: bool
+    created: float
+
+
+class RequestToken(NamedTuple):
+    """What an application shows its user, who authorizes it or does not.
+
+    ``callback`` is ``oob``, a URL, or None in the flow of 2009. ``user`` is who authorized it.
+    """
+
+    key: str
+    application: Application
+    callback: str | None
+    needs_verifier: bool
+    expires: float
+    user: User | None = None
+
+
+class AccessToken(NamedTuple):
+    """What lets an application act for a user, until it is revoked."""
+
+    key: str
+    application: Application
+    user: User
     created: float
 
 
@@ -116,6 +154,78 @@ class Storage(Protocol):
 
     def revoke(self, key: str) -> None:
         """Raises Missing."""
+
+    # OAuth
+
+    def add_application(self, application: Application) -> None:
+        """Raises Taken where the key, or that name of the owner's, is in use."""
+
+    def applications(self) -> list[Application]:
+        """All applications, by owner and name."""
+
+    def application(self, key: str) -> Application:
+        """Raises Missing."""
+
+    def remove_application(self, key: str) -> None:
+        """Remove it with all its tokens. Raises Missing."""
+
+    def add_request_token(self, token: RequestToken, now: float) -> None:
+        """Raises Missing where the application is gone."""
+
+    def request_token(self, key: str, now: float) -> RequestToken:
+        """Raises Missing, also for one that has expired or ended."""
+
+    def authorize(self, key: str, user: User, now: float) -> RequestToken:
+        """Bind it to the first user who does. Raises Missing, also where it is someone else's."""
+
+    def deny(self, key: str, user: User, now: float) -> None:
+        """End it. Raises Missing, also where it is someone else's."""
+
+    def count_wrong_verifier(self, key: str, most: int) -> None:
+        """Note one; so many end the request token."""
+
+    def exchange(self, key: str, access_key: str, now: float) -> AccessToken:
+        """Spend an authorized request token for an access token. Raises Missing."""
+
+    def add_access_token(self, token: AccessToken) -> None:
+        """Raises Missing where the application is gone."""
+
+    def access_tokens(self) -> list[AccessToken]:
+        """All access tokens, by application and user."""
+
+    def access_token(self, key: str) -> AccessToken:
+        """Raises Missing."""
+
+    def revoke_access_token(self, key: str) -> None:
+        """Raises Missing."""
+
+    def spend(self, nonce: bytes, expires: float, now: float) -> None:
+        """Raises Taken where it was spent already; it is kept until it expires at least."""
+
+    def is_spent(self, nonce: bytes) -> bool:
+        """Whether it was spent, and is kept still."""
+
+    def keep_fingerprint(self, fingerprint: bytes) -> bytes:
+        """The secret key's fingerprint: the first that was ever given here."""
+
+    def fingerprint(self) -> bytes | None:
+        """The one that is kept, if any."""
+
+    # browsers; of links and sessions only the SHA-256 is known here
+
+    def put_link(self, user: User, digest: bytes, expires: float) -> None:
+        """A user's sign-in link, in the place of the one before."""
+
+    def link(self, digest: bytes, now: float) -> User:
+        """Raises Missing, also where it has expired."""
+
+    def sign_in(self, link: bytes, session: bytes, expires: float, now: float) -> User:
+        """Spend a link for a session. Raises Missing, also where the link has expired."""
+
+    def session(self, digest: bytes, now: float) -> User:
+        """Raises Missing, also where it has expired."""
+
+    # series
 
     def create(
         self, id: str, owner: User, metadata: Metadata, points: Columns, now: float

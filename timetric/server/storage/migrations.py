@@ -47,6 +47,35 @@ MIGRATIONS = (
     UPDATE series SET tail = (SELECT count(*) FROM tail WHERE tail.series = series.key);
     UPDATE series SET points = tail;
     """,
+    """
+    CREATE TABLE applications(
+        key TEXT PRIMARY KEY, name TEXT NOT NULL, owner INTEGER NOT NULL REFERENCES users,
+        callback TEXT, predates_1_0a INTEGER NOT NULL, created REAL NOT NULL, UNIQUE(owner, name));
+    CREATE TABLE request_tokens(
+        key TEXT PRIMARY KEY,
+        application TEXT NOT NULL REFERENCES applications ON DELETE CASCADE,
+        callback TEXT, needs_verifier INTEGER NOT NULL, expires REAL NOT NULL,
+        user INTEGER REFERENCES users, wrong INTEGER NOT NULL DEFAULT 0);
+    CREATE INDEX request_tokens_by_application ON request_tokens(application);
+    CREATE INDEX request_tokens_by_expiry ON request_tokens(expires);
+    CREATE TABLE access_tokens(
+        key TEXT PRIMARY KEY,
+        application TEXT NOT NULL REFERENCES applications ON DELETE CASCADE,
+        user INTEGER NOT NULL REFERENCES users, created REAL NOT NULL);
+    CREATE INDEX access_tokens_by_application ON access_tokens(application);
+    CREATE TABLE nonces(digest BLOB PRIMARY KEY, expires REAL NOT NULL) WITHOUT ROWID;
+    CREATE INDEX nonces_by_expiry ON nonces(expires);
+    CREATE TABLE links(
+        user INTEGER PRIMARY KEY REFERENCES users, digest BLOB NOT NULL UNIQUE,
+        expires REAL NOT NULL);
+    CREATE TABLE sessions(
+        digest BLOB PRIMARY KEY, user INTEGER NOT NULL REFERENCES users,
+        expires REAL NOT NULL) WITHOUT ROWID;
+    CREATE INDEX sessions_by_expiry ON sessions(expires);
+    -- of the secret key that OAuth secrets are derived from: one row at most
+    CREATE TABLE fingerprint(
+        key INTEGER PRIMARY KEY CHECK (key = 1), digest BLOB NOT NULL);
+    """,
 )
 VERSION = len(MIGRATIONS)
 

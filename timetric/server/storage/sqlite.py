@@ -11,9 +11,20 @@ from typing import Any
 from timetric.points import Point, Value
 from timetric.server.columns import Columns
 from timetric.server.metadata import Metadata
-from timetric.server.storage import Missing, Series, Taken, Token, User, Window
+from timetric.server.storage import (
+    AccessToken,
+    Application,
+    Missing,
+    RequestToken,
+    Series,
+    Taken,
+    Token,
+    User,
+    Window,
+)
 from timetric.server.storage.check import faults
 from timetric.server.storage.database import Database
+from timetric.server.storage.grants import Grants
 from timetric.server.storage.history import History, first_points
 from timetric.server.storage.migrations import migrate
 from timetric.server.storage.tables import Tables
@@ -31,6 +42,7 @@ class SqliteStorage:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._history = History(database)
+        self._grants = Grants(database)
         database.write(lambda db: migrate(db, database.path))
 
     def close(self) -> None:
@@ -90,6 +102,76 @@ class SqliteStorage:
                 raise Missing(f"there is no token {key}")
 
         self._database.write(job)
+
+    # OAuth
+
+    def add_application(self, application: Application) -> None:
+        self._grants.add_application(application)
+
+    def applications(self) -> list[Application]:
+        return self._grants.applications()
+
+    def application(self, key: str) -> Application:
+        return self._grants.application(key)
+
+    def remove_application(self, key: str) -> None:
+        self._grants.remove_application(key)
+
+    def add_request_token(self, token: RequestToken, now: float) -> None:
+        self._grants.add_request_token(token, now)
+
+    def request_token(self, key: str, now: float) -> RequestToken:
+        return self._grants.request_token(key, now)
+
+    def authorize(self, key: str, user: User, now: float) -> RequestToken:
+        return self._grants.authorize(key, user, now)
+
+    def deny(self, key: str, user: User, now: float) -> None:
+        self._grants.deny(key, user, now)
+
+    def count_wrong_verifier(self, key: str, most: int) -> None:
+        self._grants.count_wrong_verifier(key, most)
+
+    def exchange(self, key: str, access_key: str, now: float) -> AccessToken:
+        return self._grants.exchange(key, access_key, now)
+
+    def add_access_token(self, token: AccessToken) -> None:
+        self._grants.add_access_token(token)
+
+    def access_tokens(self) -> list[AccessToken]:
+        return self._grants.access_tokens()
+
+    def access_token(self, key: str) -> AccessToken:
+        return self._grants.access_token(key)
+
+    def revoke_access_token(self, key: str) -> None:
+        self._grants.revoke_access_token(key)
+
+    def spend(self, nonce: bytes, expires: float, now: float) -> None:
+        self._grants.spend(nonce, expires, now)
+
+    def is_spent(self, nonce: bytes) -> bool:
+        return self._grants.is_spent(nonce)
+
+    def keep_fingerprint(self, fingerprint: bytes) -> bytes:
+        return self._grants.keep_fingerprint(fingerprint)
+
+    def fingerprint(self) -> bytes | None:
+        return self._grants.fingerprint()
+
+    # browsers
+
+    def put_link(self, user: User, digest: bytes, expires: float) -> None:
+        self._grants.put_link(user, digest, expires)
+
+    def link(self, digest: bytes, now: float) -> User:
+        return self._grants.link(digest, now)
+
+    def sign_in(self, link: bytes, session: bytes, expires: float, now: float) -> User:
+        return self._grants.sign_in(link, session, expires, now)
+
+    def session(self, digest: bytes, now: float) -> User:
+        return self._grants.session(digest, now)
 
     # series
 
