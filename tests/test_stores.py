@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import multiprocessing
+import random
 import resource
 import shutil
 import sqlite3
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
@@ -18,6 +19,7 @@ import pytest
 
 from tests.conftest import ROOT
 from tests.test_storage import IDS, METADATA, columns, read
+from timetric.points import Point
 from timetric.server.columns import Columns
 from timetric.server.storage import (
     Damaged,
@@ -216,6 +218,47 @@ def test_uploads_that_meet_are_all_there(tmp_path: Path) -> None:
     for thread in threads:
         thread.join()
     assert read(store, series) == [(float(t), float(t % 8)) for t in range(50_000)]
+    assert list(store.check()) == []
+
+
+def a_share(writer: int) -> Iterator[list[Point]]:
+    """What one of 32 writers writes: between the others' instants, over what it wrote before."""
+    chance = random.Random(writer)
+    for n in range(12):
+        start, size = chance.randrange(1000), chance.choice([1, 1, 100, 250, 3000])
+        yield [(float(writer + 32 * (start + k)), float(n)) for k in range(size)]
+
+
+def write_shares(directory: Path, result: Any, process: int) -> None:
+    store = open_storage(directory)
+    series, counter = store.series(IDS[0]), store.series(IDS[1])
+
+    def write(writer: int) -> int:
+        shares = list(a_share(writer))
+        for points in shares:
+            store.merge(series, columns(*points), 3.0)
+            store.increment(counter, 1.0, 1e6)
+        return len(shares)
+
+    with ThreadPoolExecutor(8) as pool:
+        result.put(sum(pool.map(write, range(8 * process, 8 * process + 8))))
+    store.close()
+
+
+def test_processes_of_many_threads_lose_nothing(tmp_path: Path) -> None:
+    store, series = a_store(tmp_path, 0)
+    counter = store.create(IDS[1], series.owner, METADATA, columns(), 2.0)
+    context = multiprocessing.get_context("spawn")
+    result = context.Queue()
+    processes = [context.Process(target=write_shares, args=(tmp_path, result, n)) for n in range(4)]
+    for process in processes:
+        process.start()
+    written = sum(result.get(timeout=60) for _ in processes)
+    for process in processes:
+        process.join()
+    expected = {t: value for writer in range(32) for share in a_share(writer) for t, value in share}
+    assert read(store, series) == sorted(expected.items())
+    assert read(store, counter)[-1][1] == store.series(counter.id).points == written == 32 * 12
     assert list(store.check()) == []
 
 
