@@ -17,7 +17,7 @@ import socket
 import subprocess
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
@@ -35,16 +35,20 @@ Points = dict[float, float]
 
 
 class Service:
-    """A ``timetric serve`` on a data directory, in a process group of its own."""
+    """A ``timetric serve`` on a data directory, in a process group of its own.
 
-    def __init__(self, home: Path, **options: Any) -> None:
+    ``wrapper`` is a command that runs it, the options are Popen's.
+    """
+
+    def __init__(self, home: Path, wrapper: Sequence[str] = (), **options: Any) -> None:
+        self.home = home
         environment = {**os.environ, "HOME": str(home), "XDG_CONFIG_HOME": str(home / "config")}
         environment.pop("TIMETRIC_CONFIG", None)
         command = [SERVICE_PYTHON, "-m", "timetric", "serve", "--port", "0"]
         begun = time.monotonic()
         with open(home / "log", "ab") as log:
             self.process = subprocess.Popen(
-                [*command, "--data", home / "data"],
+                [*wrapper, *command, "--data", home / "data"],
                 cwd=ROOT,
                 env=environment,
                 stdout=subprocess.PIPE,
@@ -56,11 +60,14 @@ class Service:
         assert self.process.stdout is not None
         line = self.process.stdout.readline()  # printed once it accepts requests
         self.seconds = time.monotonic() - begun
-        assert "http://" in line, f"the service did not start: {(home / 'log').read_text()}"
+        assert "http://" in line, f"the service did not start: {self.log()}"
         self.netloc = urlsplit(line.split()[-1]).netloc
         config = json.loads((home / "config/timetric/config.json").read_text())
         pair = f"{config['apitoken_key']}:{config['apitoken_secret']}"
         self.headers = {"Authorization": "Basic " + base64.b64encode(pair.encode()).decode()}
+
+    def log(self) -> str:
+        return (self.home / "log").read_text()
 
     def connect(self) -> http.client.HTTPConnection:
         return http.client.HTTPConnection(self.netloc, timeout=HANG)
@@ -87,6 +94,8 @@ class Service:
 
     def kill(self, whole: bool = True) -> None:
         """End it by SIGKILL, the supervisor too or only the worker, which holds the store."""
+        if self.process.poll() is not None:
+            return
         if whole:
             os.killpg(self.process.pid, signal.SIGKILL)
         else:
@@ -157,7 +166,7 @@ class Writer:
 
 
 class Lane(Writer):
-    """Single values and uploads, which meet those of other writers in blocks but not in instants."""
+    """Single values and uploads, in blocks with those of other writers but not at one instant."""
 
     def __init__(self, path: str, chance: random.Random, number: int) -> None:
         super().__init__(path, chance)
@@ -246,6 +255,7 @@ class Siege:
         for thread in threads:
             thread.start()
         time.sleep(self.chance.uniform(0.02, 1.5))
+        assert self.service.process.poll() is None, self.service.log()
         self.service.kill(whole=self.chance.random() < 0.6)
         for thread in threads:
             thread.join(HANG)
