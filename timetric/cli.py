@@ -72,17 +72,29 @@ def _parser() -> argparse.ArgumentParser:
         default=Path(DEFAULT_DATA).absolute(),
         help=f"where the service keeps its data (./{DEFAULT_DATA})",
     )
-    _add_serve(names, data)
-    _add_user(names, data)
-    _add_token(names, data)
+    url = argparse.ArgumentParser(add_help=False)
+    url.add_argument(
+        "--url", type=_url, default=DEFAULT_URL, help=f"of the service ({DEFAULT_URL})"
+    )
+    key = argparse.ArgumentParser(add_help=False)
+    key.add_argument(
+        "--secret-key-file",
+        metavar="FILE",
+        type=lambda text: Path(text).absolute(),
+        help="holds the key that OAuth secrets are derived from (secret.key in the data directory)",
+    )
+    _add_serve(names, [data, key])
+    _add_user(names, data, url)
+    _add_token(names, data, url)
+    _add_app(names, data, [data, url, key])
     _add_store(names, data)
     demo = names.add_parser("demo", help="show the main job on real data, and clean up")
     demo.set_defaults(run=commands.demo)
     return parser
 
 
-def _add_serve(names: Any, data: argparse.ArgumentParser) -> None:
-    serve = names.add_parser("serve", parents=[data], help="run the service")
+def _add_serve(names: Any, parents: list[argparse.ArgumentParser]) -> None:
+    serve = names.add_parser("serve", parents=parents, help="run the service")
     serve.add_argument(
         "--host", default=DEFAULT_HOST, help=f"address to listen on ({DEFAULT_HOST})"
     )
@@ -102,31 +114,38 @@ def _add_serve(names: Any, data: argparse.ArgumentParser) -> None:
         help="full: what is acknowledged is on the disk; normal: faster, but the last moments may "
         "be lost with the machine's power (full)",
     )
+    serve.add_argument(
+        "--trust-proxy",
+        metavar="ADDRESS",
+        nargs="*",
+        help="believe X-Forwarded-Proto of proxies on this machine, and at these addresses",
+    )
     serve.set_defaults(run=commands.serve)
 
 
-def _add_user(names: Any, data: argparse.ArgumentParser) -> None:
-    user = names.add_parser("user", help="add and list users")
+def _add_user(names: Any, data: argparse.ArgumentParser, url: argparse.ArgumentParser) -> None:
+    user = names.add_parser("user", help="add and list users, and sign them in")
     actions = user.add_subparsers(metavar="ACTION", required=True)
     add = actions.add_parser("add", parents=[data], help="add a user")
     add.add_argument("name", metavar="NAME", type=_user_name)
     add.set_defaults(run=commands.user_add)
     listing = actions.add_parser("list", parents=[data], help="list the users, one a line")
     listing.set_defaults(run=commands.user_list)
+    link = actions.add_parser(
+        "signin-link", parents=[data, url], help="print a link that signs a browser in, once"
+    )
+    link.add_argument("name", metavar="NAME")
+    link.set_defaults(run=commands.user_signin_link)
 
 
-def _add_token(names: Any, data: argparse.ArgumentParser) -> None:
+def _add_token(names: Any, data: argparse.ArgumentParser, url: argparse.ArgumentParser) -> None:
     token = names.add_parser("token", help="add, list and revoke API tokens")
     actions = token.add_subparsers(metavar="ACTION", required=True)
-    add = actions.add_parser("add", parents=[data], help="make a token and print a client config")
+    add = actions.add_parser(
+        "add", parents=[data, url], help="make a token and print a client config"
+    )
     add.add_argument("name", metavar="NAME", type=_token_name, help="what it is for")
     add.add_argument("--user", metavar="U", required=True, help="whose token it is")
-    add.add_argument(
-        "--url",
-        type=_url,
-        default=DEFAULT_URL,
-        help=f"of the service, for the config ({DEFAULT_URL})",
-    )
     add.set_defaults(run=commands.token_add)
     listing = actions.add_parser(
         "list", parents=[data], help="list key, user, name and time, with tabs between"
@@ -135,6 +154,43 @@ def _add_token(names: Any, data: argparse.ArgumentParser) -> None:
     revoke = actions.add_parser("revoke", parents=[data], help="make a token worthless")
     revoke.add_argument("key", metavar="KEY")
     revoke.set_defaults(run=commands.token_revoke)
+
+
+def _add_app(
+    names: Any, data: argparse.ArgumentParser, parents: list[argparse.ArgumentParser]
+) -> None:
+    app = names.add_parser("app", help="add, list and revoke applications that use OAuth")
+    actions = app.add_subparsers(metavar="ACTION", required=True)
+    add = actions.add_parser(
+        "add", parents=parents, help="add an application and print its client config"
+    )
+    add.add_argument("name", metavar="NAME", type=_token_name, help="as its users know it")
+    add.add_argument("--user", metavar="U", required=True, help="whose application it is")
+    add.add_argument(
+        "--oauth-1.0",
+        dest="oauth_1_0",
+        action="store_true",
+        help="it predates OAuth 1.0a: it may leave out the verifier, which is less safe",
+    )
+    add.add_argument(
+        "--callback", metavar="URL", help="what its callbacks begin with; loopback needs none"
+    )
+    add.set_defaults(run=commands.app_add)
+    token = actions.add_parser(
+        "token", parents=parents, help="authorize it without a browser and print a client config"
+    )
+    token.add_argument("key", metavar="CONSUMER_KEY")
+    token.add_argument("--user", metavar="U", required=True, help="who authorizes it")
+    token.set_defaults(run=commands.app_token)
+    listing = actions.add_parser(
+        "list", parents=[data], help="list kind, key, user, name and time, with tabs between"
+    )
+    listing.set_defaults(run=commands.app_list)
+    revoke = actions.add_parser(
+        "revoke", parents=[data], help="remove an application with its tokens, or revoke one token"
+    )
+    revoke.add_argument("key", metavar="KEY", help="a consumer key, or a token's")
+    revoke.set_defaults(run=commands.app_revoke)
 
 
 def _add_store(names: Any, data: argparse.ArgumentParser) -> None:

@@ -19,7 +19,8 @@ from timetric import config
 from timetric.exceptions import ConfigError
 
 if TYPE_CHECKING:
-    from timetric.server.storage import Storage
+    from timetric.server.keyring import Keyring
+    from timetric.server.storage import Application, Storage
 
 #: The user that the first start of a service makes, and the name of its first token.
 OWNER, FIRST_TOKEN = "owner", "this machine"
@@ -38,15 +39,23 @@ def serve(options: argparse.Namespace) -> None:
     try:
         address = server.find_address(options.host, options.port)
         here = f"http://{address.netloc}/"
+        url = options.base_url or _reachable(here)
         with _storage(options.data) as storage:
-            credentials = _first_start(storage, options.data, options.base_url or _reachable(here))
-        lines = [f"Listening on {here}", f"Data in {options.data}", credentials]
+            _keyring(storage, options)
+            lines = [f"Listening on {here}", f"Data in {options.data}"]
+            lines += _first_start(storage, options.data, url)
         if options.base_url:
             lines.insert(1, f"Known as {options.base_url}")
         elif here != _reachable(here):
             lines.insert(1, "Only this machine is answered without --base-url URL")
-        service = partial(server.load, options.data, options.durability, address, options.base_url)
-        server.run(service, address, partial(_say, lines))
+        settings = server.Settings(
+            options.data,
+            options.durability,
+            options.base_url,
+            _key_file(options),
+            options.trust_proxy,
+        )
+        server.run(partial(server.load, address, settings), address, partial(_say, lines))
     except server.ServeError as error:
         raise CommandError(str(error)) from error
 
@@ -63,19 +72,24 @@ def _reachable(url: str) -> str:
     return url
 
 
-def _first_start(storage: Storage, data: Path, url: str) -> str:
+def _first_start(storage: Storage, data: Path, url: str) -> list[str]:
     """On the first start make the owner, a token and this machine's client config.
 
-    Returns a line that says where the config is, or how to make a token.
+    Returns lines that say where the config is, or how to make a token, and how to sign in.
     """
     how = f"timetric token add NAME --user {OWNER} --data {shlex.quote(str(data))} --url {url}"
-    if not storage.users():
+    is_first = not storage.users()
+    if is_first:
         storage.add_user(OWNER, time.time())
-        if not config.source():
-            return _save_first_config(storage, url, how)
     found = config.source()
-    there = f"is there already: {found}" if found else "is not there"
-    return f"The client config {there}; to make a token: {how}"
+    if is_first and not found:
+        told = _save_first_config(storage, url, how)
+    else:
+        there = f"is there already: {found}" if found else "is not there"
+        told = f"The client config {there}; to make a token: {how}"
+    if not is_first:
+        return [told]
+    return [told, f"To sign in as {OWNER}, within 15 minutes: {_link(storage, OWNER, url)}"]
 
 
 def _save_first_config(storage: Storage, url: str, how: str) -> str:
@@ -102,6 +116,11 @@ def user_list(options: argparse.Namespace) -> None:
             print(user.name)
 
 
+def user_signin_link(options: argparse.Namespace) -> None:
+    with _existing_storage(options.data) as storage:
+        print(_link(storage, options.name, options.url))
+
+
 def token_add(options: argparse.Namespace) -> None:
     with _existing_storage(options.data) as storage:
         credentials = _credentials(storage, options.user, options.name, options.url)
@@ -111,14 +130,63 @@ def token_add(options: argparse.Namespace) -> None:
 def token_list(options: argparse.Namespace) -> None:
     with _existing_storage(options.data) as storage:
         for token in storage.tokens():
-            created = datetime.fromtimestamp(int(token.created), timezone.utc)
-            print(token.key, token.user.name, token.name, created.isoformat(), sep="\t")
+            print(token.key, token.user.name, token.name, _iso(token.created), sep="\t")
 
 
 def token_revoke(options: argparse.Namespace) -> None:
     with _existing_storage(options.data) as storage:
         storage.revoke(options.key)
     print(f"Revoked the token {options.key}")
+
+
+def app_add(options: argparse.Namespace) -> None:
+    with _existing_storage(options.data) as storage:
+        from timetric.server.credentials import make_application
+
+        keyring = _keyring(storage, options)
+        application = make_application(
+            storage,
+            storage.user(options.user),
+            options.name,
+            callback=_registered(options.callback),
+            predates_1_0a=options.oauth_1_0,
+            clock=time.time,
+            random=secrets.token_bytes,
+        )
+        print(json.dumps(_consumer(keyring, application, options.url), indent=2))
+
+
+def app_token(options: argparse.Namespace) -> None:
+    with _existing_storage(options.data) as storage:
+        from timetric.server.credentials import make_secret
+        from timetric.server.keyring import ACCESS_TOKEN
+        from timetric.server.storage import AccessToken
+
+        keyring = _keyring(storage, options)
+        application, user = storage.application(options.key), storage.user(options.user)
+        token = AccessToken(make_secret(secrets.token_bytes), application, user, time.time())
+        storage.add_access_token(token)
+        its = {"oauth_token": token.key, "oauth_secret": keyring.derive(ACCESS_TOKEN, token.key)}
+        print(json.dumps({**_consumer(keyring, application, options.url), **its}, indent=2))
+
+
+def app_list(options: argparse.Namespace) -> None:
+    with _existing_storage(options.data) as storage:
+        for app in storage.applications():
+            print("application", app.key, app.owner.name, app.name, _iso(app.created), sep="\t")
+        for token in storage.access_tokens():
+            name = token.application.name
+            print("token", token.key, token.user.name, name, _iso(token.created), sep="\t")
+
+
+def app_revoke(options: argparse.Namespace) -> None:
+    with _existing_storage(options.data) as storage:
+        if options.key in {app.key for app in storage.applications()}:
+            storage.remove_application(options.key)
+            print(f"Removed the application {options.key} and all its tokens")
+        else:
+            storage.revoke_access_token(options.key)
+            print(f"Revoked the token {options.key}")
 
 
 def backup(options: argparse.Namespace) -> None:
@@ -161,6 +229,48 @@ def _credentials(storage: Storage, user: str, name: str, url: str) -> dict[str, 
         "apitoken_key": token.key,
         "apitoken_secret": secret,
     }
+
+
+def _consumer(keyring: Keyring, application: Application, url: str) -> dict[str, str]:
+    """The client config of an application that no user has authorized yet."""
+    from timetric.server.keyring import APPLICATION
+
+    return {
+        "url": url,
+        "authtype": "oauth",
+        "consumer_key": application.key,
+        "consumer_secret": keyring.derive(APPLICATION, application.key),
+    }
+
+
+def _registered(callback: str | None) -> str | None:
+    """The beginning of an application's callbacks. Raises CommandError."""
+    from timetric.server.callback import is_callback
+
+    if callback is not None and ("?" in callback or not is_callback(callback)):
+        raise CommandError(f"{callback} is no plain http or https URL without query and fragment")
+    return callback
+
+
+def _link(storage: Storage, user: str, url: str) -> str:
+    from timetric.server.session import make_link
+
+    return make_link(storage, storage.user(user), url, clock=time.time, random=secrets.token_bytes)
+
+
+def _keyring(storage: Storage, options: argparse.Namespace) -> Keyring:
+    from timetric.server.keyring import open_keyring
+
+    return open_keyring(_key_file(options), storage)
+
+
+def _key_file(options: argparse.Namespace) -> Path:
+    path: Path = options.secret_key_file or options.data / "secret.key"
+    return path
+
+
+def _iso(created: float) -> str:
+    return datetime.fromtimestamp(int(created), timezone.utc).isoformat()
 
 
 def _require_server() -> None:

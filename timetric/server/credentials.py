@@ -9,7 +9,7 @@ from base64 import urlsafe_b64encode
 from collections.abc import Callable
 from uuid import UUID
 
-from timetric.server.storage import Storage, Token, User
+from timetric.server.storage import Application, Storage, Token, User
 
 Random = Callable[[int], bytes]
 
@@ -51,3 +51,20 @@ def make_token(
     secret = make_secret(random)
     token = storage.add_token(user, name, make_secret(random), digest(secret), clock())
     return token, secret
+
+
+def make_application(
+    storage: Storage,
+    owner: User,
+    name: str,
+    *,
+    callback: str | None = None,
+    predates_1_0a: bool = False,
+    clock: Callable[[], float] = time.time,
+    random: Random = secrets.token_bytes,
+) -> Application:
+    """A new application of the user's. Raises Taken where the user has one of that name."""
+    key = make_secret(random)
+    application = Application(key, name, owner, callback, predates_1_0a, clock())
+    storage.add_application(application)
+    return application

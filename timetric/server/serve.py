@@ -21,6 +21,7 @@ from granian.http import HTTP1Settings
 from granian.server.mp import MPServer
 
 from timetric.server import create_app
+from timetric.server.keyring import open_keyring
 from timetric.server.storage import open_storage
 
 if TYPE_CHECKING:
@@ -47,6 +48,16 @@ class Address(NamedTuple):
     def netloc(self) -> str:
         """As it stands in a URL."""
         return f"[{self.ip}]:{self.port}" if ":" in self.ip else f"{self.ip}:{self.port}"
+
+
+class Settings(NamedTuple):
+    """What the service works with. ``trust_proxy`` and ``base_url`` are create_app's."""
+
+    directory: Path
+    durability: str
+    base_url: str | None
+    secret_key_file: Path
+    trust_proxy: list[str] | None
 
 
 def find_address(host: str, port: int) -> Address:
@@ -118,14 +129,18 @@ def _set_signals(server: MPServer, hangup: Any) -> None:
     signal.signal(signal.SIGHUP, hangup if hangup is signal.SIG_IGN else end)
 
 
-def load(
-    directory: Path, durability: str, address: Address, base_url: str | None
-) -> WSGIApplication:
-    """The WSGI app over the store in ``directory``."""
-    storage = open_storage(directory, durability)
+def load(address: Address, settings: Settings) -> WSGIApplication:
+    """The WSGI app. Raises StorageError."""
+    storage = open_storage(settings.directory, settings.durability)
     # atexit does not run in a worker, this does
     multiprocessing.util.Finalize(None, storage.close, exitpriority=10)
-    return create_app(storage, base_url=base_url, hosts=(address.ip,))
+    return create_app(
+        storage,
+        keyring=open_keyring(settings.secret_key_file, storage),
+        base_url=settings.base_url,
+        hosts=(address.ip,),
+        trust_proxy=settings.trust_proxy,
+    )
 
 
 def _start(
