@@ -184,12 +184,16 @@ def test_a_service_whose_output_nobody_reads_runs_all_the_same(machine: Machine)
         text=True,
     ) as process:
         os.close(writer)
-        assert eventually(machine.config_path.exists)
-        client = timetric.TimetricClient(machine.config)
-        assert eventually(lambda: accepts(client.url))
-        assert new_series(client).latest() == (None, None)
-        process.terminate()
-        _, errors = process.communicate(timeout=HANG)
+        try:  # a service that goes on would be waited for
+            assert eventually(machine.config_path.exists)
+            assert eventually(lambda: machine.config_path.stat().st_size > 0)
+            client = timetric.TimetricClient(machine.config)
+            assert eventually(lambda: accepts(client.url))
+            assert new_series(client).latest() == (None, None)
+            process.terminate()
+            _, errors = process.communicate(timeout=HANG)
+        finally:
+            process.kill()
     assert (process.returncode, errors) == (0, "")
 
 
