@@ -72,13 +72,14 @@ def test_iso_is_written_for_people() -> None:
     )
 
 
-@pytest.mark.parametrize("order", ["sorted", "newest first", "shuffled"])
+@pytest.mark.parametrize("order", ["sorted", "sorted, some twice", "newest first", "shuffled"])
 def test_a_body_too_large_for_memory_is_the_same(
     order: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(intake, "SLICE", 10_000)
     monkeypatch.setattr(intake, "MEMORY", 2_048)
-    rows = [(float(t), float(n)) for n, t in enumerate([*range(20_000), *range(500)])]
+    twice = range(0 if order == "sorted" else 500)
+    rows = [(float(t), float(n)) for n, t in enumerate([*range(20_000), *twice])]
     if order == "newest first":
         rows.reverse()
     if order == "shuffled":

@@ -30,13 +30,14 @@ from tests.conftest import RunningService
 from tests.test_points import exact
 from tests.test_storage import IDS, METADATA
 from timetric.points import Point, Value, format_csv, format_value, parse_csv
+from timetric.server import blocks
 from timetric.server.columns import EMPTY, Columns, from_points, tidy, to_points
-from timetric.server.storage import NotNumeric, Window, open_storage
+from timetric.server.storage import NotNumeric, Window, history, open_storage, parcel
 
 WORDS: list[Value] = [None, True, False, -0.0, 5e-324]
 
 # Instants on a coarse grid, so that writes meet; steps and counts so that blocks come about.
-instants = st.integers(0, 40_000).map(float)
+instants = st.one_of(st.integers(0, 10_000), st.integers(0, 100_000)).map(float)
 lengths = st.integers(0, 40_000)
 counts = st.one_of(st.integers(1, 300), st.integers(250, 9_000))
 limits = st.one_of(st.none(), st.integers(1, 10_000))
@@ -305,6 +306,19 @@ def longer(request: pytest.FixtureRequest) -> int:
 @pytest.mark.slow
 def test_a_store_does_what_a_dict_does(longer: int) -> None:
     run(partial(StoreMachine, StoreSubject), examples=30 * longer, steps=20)
+
+
+@pytest.mark.slow
+def test_a_store_of_many_small_blocks_does_what_a_dict_does(
+    longer: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small = {"SIZE": 16, "_HALF": 8, "_CHUNK": 64, "_FEW": 4, "_PIECE": 3}
+    limits = {"_MOST_FOLDED": 50, "_MOST_REPACKED": 3}
+    for module in (blocks, parcel, history):
+        for name, value in {**small, **limits}.items():
+            if hasattr(module, name):
+                monkeypatch.setattr(module, name, value)
+    run(partial(StoreMachine, StoreSubject), examples=12 * longer, steps=20)
 
 
 @pytest.mark.slow

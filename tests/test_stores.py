@@ -20,10 +20,12 @@ import pytest
 from tests.conftest import ROOT
 from tests.test_storage import IDS, METADATA, columns, read
 from timetric.points import Point
+from timetric.server.blocks import encode
 from timetric.server.columns import Columns
 from timetric.server.storage import (
     Damaged,
     Full,
+    Missing,
     Rewritten,
     Series,
     Storage,
@@ -127,6 +129,44 @@ def test_what_does_not_add_up_is_found(tmp_path: Path, statement: str) -> None:
     assert list(store.check()) == []
     damage(tmp_path, statement)
     assert len(list(store.check())) == 1
+
+
+def test_blocks_out_of_order_are_found(tmp_path: Path) -> None:
+    store, _ = a_store(tmp_path)
+    damage(tmp_path, "UPDATE blocks SET first = 10, final = 9999.5 WHERE first = 0")
+    assert any("overlaps" in fault for fault in store.check())
+    t = np.arange(3333.0)
+    t[5:7] = 6.0, 5.0
+    block = encode(Columns(t, t % 7))
+    with closing(sqlite3.connect(tmp_path / "timetric.sqlite3")) as db:
+        db.execute(
+            "UPDATE blocks SET first = 0, final = 3332, times = ?, vals = ?, crc = ?"
+            " WHERE first = 10",
+            (block.times, block.values, block.crc),
+        )
+        db.commit()
+    (fault,) = store.check()
+    assert "order of time" in fault
+
+
+def test_writes_to_a_series_that_is_gone_are_refused(tmp_path: Path) -> None:
+    store, series = a_store(tmp_path)
+    for table in ("series", "blocks"):
+        with closing(sqlite3.connect(tmp_path / "timetric.sqlite3")) as db:
+            db.execute(f"DELETE FROM {table}")
+            db.commit()
+    many = np.arange(1000.0)
+    for write in (
+        lambda: store.append(series, 1.0, 5.0),
+        lambda: store.increment(series, 1.0, 5.0),
+        lambda: store.merge(series, columns((1.0, 1.0)), 5.0),
+        lambda: store.merge(series, Columns(many, many), 5.0),
+        lambda: store.replace(series, columns(), 5.0),
+        lambda: store.clear(series, 0.0, 1.0, 5.0),
+        lambda: read(store, series),
+    ):
+        with pytest.raises(Missing):
+            write()
 
 
 def test_a_rewrite_ends_a_read_unfinished(tmp_path: Path) -> None:
