@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable
 from timetric.server.blocks import Block
 from timetric.server.columns import Columns
 from timetric.server.storage.database import Database
-from timetric.server.storage.parcel import BATCH, Parcel, Stretch, changes, pack
+from timetric.server.storage.parcel import BATCH, Packer, Parcel, Stretch, changes
 
 
 def put(db: sqlite3.Connection, blocks: Iterable[Block]) -> list[int]:
@@ -75,6 +75,7 @@ class Stage:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._packer = Packer(self._store)
         self._parcels: dict[Stretch, Parcel] = {}
         self._keys: list[int] = []
 
@@ -94,7 +95,11 @@ class Stage:
 
     def pack(self, stretch: Stretch, points: Columns, block: Callable[[int], Columns]) -> None:
         """Raises Missing where the stretch's block is gone, and Damaged."""
-        self._parcels[stretch] = pack(changes(stretch, points, block), self._store)
+        self._parcels[stretch] = self._packer.pack(changes(stretch, points, block))
+
+    def flush(self) -> None:
+        """Store what has been packed."""
+        self._packer.flush()
 
     def _store(self, blocks: list[Block]) -> list[int]:
         keys = self._database.write(lambda db: put_claimed(db, blocks))

@@ -118,6 +118,7 @@ class History:
             if stretch not in stage:
                 with suppress(Missing):  # the block was changed meanwhile, and with it the stretch
                     stage.pack(stretch, points, block)
+        stage.flush()
 
     def replace(self, series: Series, points: Columns, now: float) -> None:
         def job(db: sqlite3.Connection) -> None:
@@ -138,6 +139,7 @@ class History:
         with Stage(self._database) as stage:
             (whole,) = stretches([], points)
             stage.pack(whole, points, _no_block)
+            stage.flush()
             yield lambda rows, now: _put_in(rows, [stage[whole]], points, now)
 
     def clear(self, series: Series, start: float, end: float, now: float) -> None:

@@ -7,7 +7,7 @@ one does; what becomes of it depends on nothing else, so it stays packed when ot
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -54,14 +54,43 @@ class Kept(NamedTuple):
 
 
 class Parcel(NamedTuple):
-    """Blocks whose bytes are stored, and those in whose place they come.
-
-    ``growth`` is how many points they hold more.
-    """
+    """Blocks whose bytes are stored, and those in whose place they come."""
 
     dropped: list[Span]
     kept: list[Kept]
-    growth: int
+
+    @property
+    def growth(self) -> int:
+        """How many points there are more."""
+        added = sum(block.head.size for block in self.kept)
+        return added - sum(span.size for span in self.dropped)
+
+
+class Packer:
+    """Packs columns; ``store`` keeps the bytes of some blocks at a time, and gives their keys."""
+
+    def __init__(self, store: Callable[[list[Block]], list[int]]) -> None:
+        self._store = store
+        self._waiting: list[tuple[Parcel, Block]] = []
+
+    def pack(self, steps: Iterable[Change]) -> Parcel:
+        """The parcel of a merge's steps; it is complete once all is flushed."""
+        parcel = Parcel([], [])
+        for drop, columns in steps:
+            if drop is not None:
+                parcel.dropped.append(drop)
+            for piece in cut(columns):
+                self._waiting.append((parcel, encode(piece)))
+                if len(self._waiting) == BATCH:
+                    self.flush()
+        return parcel
+
+    def flush(self) -> None:
+        """Store what has been packed."""
+        waiting, self._waiting = self._waiting, []
+        keys = self._store([block for _, block in waiting]) if waiting else []
+        for (parcel, block), key in zip(waiting, keys):
+            parcel.kept.append(Kept(key, block._replace(times=b"", values=b"")))
 
 
 def stretches(spans: Sequence[Span], points: Columns) -> list[Stretch]:
@@ -90,22 +119,6 @@ def changes(stretch: Stretch, points: Columns, block: Callable[[int], Columns]) 
     if low < high:
         yield Change(span, merge(block(span.key), _slice(points, low, high)))
     yield from _loose(points, high, stop)
-
-
-def pack(steps: Iterator[Change], store: Callable[[list[Block]], list[int]]) -> Parcel:
-    """Pack the columns of the steps; ``store`` keeps the bytes of a batch and gives their keys."""
-    dropped: list[Span] = []
-    kept: list[Kept] = []
-    for drop, columns in steps:
-        if drop is not None:
-            dropped.append(drop)
-        blocks = [encode(piece) for piece in cut(columns)]
-        for first in range(0, len(blocks), BATCH):
-            batch = blocks[first : first + BATCH]
-            heads = (block._replace(times=b"", values=b"") for block in batch)
-            kept += map(Kept, store(batch), heads)
-    growth = sum(block.head.size for block in kept) - sum(span.size for span in dropped)
-    return Parcel(dropped, kept, growth)
 
 
 def without(span: Span, start: float, end: float, block: Callable[[int], Columns]) -> Change:

@@ -14,7 +14,7 @@ from timetric.points import Point, Value
 from timetric.server.blocks import Corrupt, decode
 from timetric.server.columns import Columns, unbox
 from timetric.server.storage import Damaged, Missing, bodies
-from timetric.server.storage.parcel import Change, Kept, Parcel, Span, pack
+from timetric.server.storage.parcel import Change, Kept, Packer, Parcel, Span
 
 _BLOCK = """SELECT blocks.key, first, final, size, codec, crc, times, vals
     FROM blocks JOIN bodies ON bodies.key = blocks.key"""
@@ -180,7 +180,10 @@ class Tables:
 
     def pack(self, steps: Iterator[Change]) -> Parcel:
         """Pack a merge's steps within this transaction."""
-        return pack(steps, lambda blocks: bodies.put(self._db, blocks))
+        packer = Packer(lambda blocks: bodies.put(self._db, blocks))
+        parcel = packer.pack(steps)
+        packer.flush()
+        return parcel
 
     def put_blocks(self, kept: list[Kept]) -> None:
         """Put in blocks whose bytes are stored, claimed or not."""
