@@ -423,7 +423,7 @@ def test_check_names_what_is_damaged(machine: Machine) -> None:
     series = new_series(machine.client(machine.serve()))
     series.update((t, t) for t in range(5000))
     with sqlite3.connect(machine.data / "timetric.sqlite3") as db:
-        db.execute("UPDATE blocks SET vals = zeroblob(length(vals)) WHERE first = 0")
+        db.execute("UPDATE bodies SET vals = zeroblob(length(vals)) WHERE key = 1")
     done = machine.run("check")
     assert done.returncode == 1
     assert series.id in done.stdout

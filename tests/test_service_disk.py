@@ -119,7 +119,7 @@ def test_a_read_only_disk_is_told_at_the_start(serve: Serve, mounts: None, tmp_p
 
 def damage(home: Path) -> None:
     with closing(sqlite3.connect(home / "data/timetric.sqlite3")) as db:
-        db.execute("UPDATE blocks SET vals = zeroblob(length(vals)) WHERE first = 0")
+        db.execute("UPDATE bodies SET vals = zeroblob(length(vals)) WHERE key = 1")
         db.commit()
 
 

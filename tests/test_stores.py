@@ -103,7 +103,7 @@ def damage(directory: Path, statement: str) -> None:
 def test_a_damaged_block_is_told_and_the_rest_goes_on(tmp_path: Path) -> None:
     store, series = a_store(tmp_path)
     other = store.create(IDS[1], series.owner, METADATA, columns((1.0, 2.0)), 2.0)
-    damage(tmp_path, "UPDATE blocks SET vals = zeroblob(length(vals)) WHERE first = 0")
+    damage(tmp_path, "UPDATE bodies SET vals = zeroblob(length(vals)) WHERE key = 1")
     with pytest.raises(Damaged, match="checksum"):
         read(store, series)
     assert store.latest(series) == (9999.0, 3.0)
@@ -328,7 +328,7 @@ def test_a_copy_that_finds_no_room_is_not_left_behind(tmp_path: Path) -> None:
 def test_new_points_find_room_beside_a_damaged_block(tmp_path: Path) -> None:
     store, series = a_store(tmp_path)
     store.merge(series, columns((0.5, 1.0)), 3.0)  # will never be folded
-    damage(tmp_path, "UPDATE blocks SET vals = zeroblob(length(vals)) WHERE first = 0")
+    damage(tmp_path, "UPDATE bodies SET vals = zeroblob(length(vals)) WHERE key = 1")
     for start in range(10_000, 15_000, 250):
         store.merge(series, columns(*((float(t), 1.0) for t in range(start, start + 250))), 3.0)
     assert store.append(series, 2.0, 20_000.0) == (20_000.0, 2.0)
@@ -343,7 +343,7 @@ def test_damaged_pages_are_told(tmp_path: Path) -> None:
     path = tmp_path / "timetric.sqlite3"
     size = path.stat().st_size
     with closing(sqlite3.connect(path)) as db:
-        (packed,) = db.execute("SELECT times FROM blocks WHERE first > 150000 LIMIT 1").fetchone()
+        (packed,) = db.execute("SELECT times FROM bodies WHERE key > 30 LIMIT 1").fetchone()
     with open(path, "r+b") as file:
         file.seek(path.read_bytes().index(packed[-500:]) // 4096 * 4096)
         file.write(b"\xff" * 4096)

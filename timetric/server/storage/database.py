@@ -58,9 +58,18 @@ class Database:
         self._mutex = threading.Lock()
         self._waiting: list[Write] = []
         self._committing = False
-        self._lock = os.open(
-            path.with_suffix(".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600
-        )
+        self._lock = _lock_file(path.with_suffix(".lock"))  # held while one commits,
+        self._open = _lock_file(path.with_suffix(".open"))  # and while one is there
+
+    def if_alone(self, job: Callable[[], None]) -> None:
+        """Do this, unless another process has the store open; none can open it meanwhile."""
+        try:
+            fcntl.flock(self._open, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            job()
+        except BlockingIOError:  # somebody has
+            pass
+        finally:
+            fcntl.flock(self._open, fcntl.LOCK_SH)
 
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
@@ -112,6 +121,7 @@ class Database:
         while self._idle:
             self._idle.pop().close()
         os.close(self._lock)
+        os.close(self._open)
 
     def _commit_waiting(self) -> None:
         """Commit the write that is first in the queue, this thread's, and those behind it."""
@@ -186,6 +196,10 @@ class Database:
             # Debian's SQLite would write all that is cleared over with zeros, through the journal
             db.execute("PRAGMA secure_delete = FAST")
         return db
+
+
+def _lock_file(path: Path) -> int:
+    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
 
 
 def create_file(directory: Path) -> Path:

@@ -11,7 +11,8 @@ import math
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from itertools import compress, islice
+from functools import partial
+from itertools import chain, compress
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,8 +29,9 @@ from timetric.server.storage import (
     StorageError,
     Window,
 )
+from timetric.server.storage.bodies import Stage, sweep
 from timetric.server.storage.database import Database
-from timetric.server.storage.parcel import Change, Parcel, Span, changes, packed
+from timetric.server.storage.parcel import Parcel, changes, stretches, without
 from timetric.server.storage.tables import LATEST, Row, State, Tables, point
 from timetric.timestamps import END
 
@@ -84,29 +86,39 @@ class History:
         if len(points.t) <= _FEW:
             self._database.write(lambda db: _merge_few(Tables(db, series.key), points, now))
             return
-        for _ in range(_TRIES):
-            try:
-                self._merge_ahead(series, points, now)
-                return
-            except (_Stale, Missing):  # another write was faster: what was packed is outdated
-                continue
-        self._database.write(lambda db: _merge_many(Tables(db, series.key), points, now))
 
-    def _merge_ahead(self, series: Series, points: Columns, now: float) -> None:
+        def job(db: sqlite3.Connection, most: int) -> None:
+            rows = Tables(db, series.key)
+            wanted = stretches(rows.spans(*_reach(points)), points)
+            missing = [stretch for stretch in wanted if stretch not in stage]
+            if len(missing) > most:
+                raise _Stale("other writes have changed the blocks")
+            late = {stretch: rows.pack(changes(stretch, points, rows.block)) for stretch in missing}
+            _put_in(rows, [late.get(stretch) or stage[stretch] for stretch in wanted], points, now)
+
+        with Stage(self._database) as stage:
+            for most in (*[_MOST_REPACKED] * _TRIES, len(points.t)):
+                self._pack_ahead(stage, series, points)
+                try:
+                    self._database.write(partial(job, most=most))
+                    return
+                except _Stale:  # other writes were faster: pack what they have changed
+                    continue
+
+    def _pack_ahead(self, stage: Stage, series: Series, points: Columns) -> None:
+        """Pack the stretches that are not packed yet."""
+
         def block(key: int) -> Columns:
             with self._database.reading() as db:
                 return Tables(db, series.key).block(key)
 
-        def job(db: sqlite3.Connection) -> None:
-            rows = Tables(db, series.key)
-            if rows.spans(*_reach(points)) != spans:
-                raise _Stale("another write has changed the blocks")
-            _put_parcel(rows, parcel, points, now)
-
         with self._database.reading() as db:
             spans = Tables(db, series.key).spans(*_reach(points))
-        with packed(changes(spans, points, block)) as parcel:
-            self._database.write(job)
+        for stretch in stretches(spans, points):
+            if stretch not in stage:
+                with suppress(Missing):  # the block was changed meanwhile, and with it the stretch
+                    stage.pack(stretch, points, block)
+        stage.flush()
 
     def replace(self, series: Series, points: Columns, now: float) -> None:
         def job(db: sqlite3.Connection) -> None:
@@ -114,11 +126,25 @@ class History:
             _clear(rows, -math.inf, math.inf, now)
             put(rows, now)
 
-        with first_points(points) as put:
+        with self.first_points(points) as put:
             self._database.write(job)
+        sweep(self._database)
+
+    @contextmanager
+    def first_points(self, points: Columns) -> Iterator[Callable[[Tables, float], None]]:
+        """What puts these points into an empty series; many are packed ahead."""
+        if len(points.t) <= _FEW:
+            yield lambda rows, now: _merge_few(rows, points, now)
+            return
+        with Stage(self._database) as stage:
+            (whole,) = stretches([], points)
+            stage.pack(whole, points, _no_block)
+            stage.flush()
+            yield lambda rows, now: _put_in(rows, [stage[whole]], points, now)
 
     def clear(self, series: Series, start: float, end: float, now: float) -> None:
         self._database.write(lambda db: _clear(Tables(db, series.key), start, end, now))
+        sweep(self._database)
 
     def latest(self, series: Series) -> Point | None:
         return point(self._database.row(LATEST, (series.key,)))
@@ -172,24 +198,14 @@ class Piece:
         return self._asked._replace(start=self._end, limit=limit)
 
 
-@contextmanager
-def first_points(points: Columns) -> Iterator[Callable[[Tables, float], None]]:
-    """What puts these points into an empty series; where they are many they are packed ahead."""
-    if len(points.t) <= _FEW:
-        yield lambda rows, now: _merge_few(rows, points, now)
-        return
-    with packed(changes([], points, _no_block)) as parcel:
-        yield lambda rows, now: _put_parcel(rows, parcel, points, now)
-
-
 def fold(rows: Tables) -> None:
     """Pack the tail's oldest rows into blocks, as many as others can wait for."""
     tail = rows.tail(-math.inf, math.inf, limit=_MOST_FOLDED)
     points = from_points((row.t, row.value) for row in tail)
-    spans = rows.spans(*_reach(points))
-    with packed(islice(changes(spans, points, rows.block), _MOST_REPACKED)) as parcel:
-        gone = tail[: parcel.taken]
-        _exchange(rows, parcel, gone)
+    folded = stretches(rows.spans(*_reach(points)), points)[:_MOST_REPACKED]
+    steps = chain.from_iterable(changes(stretch, points, rows.block) for stretch in folded)
+    _exchange(rows, [rows.pack(steps)], gone=tail[: folded[-1].stop])
+    rows.sweep()
 
 
 def _merge_few(rows: Tables, points: Columns, now: float) -> None:
@@ -214,18 +230,12 @@ def _close_tail(rows: Tables, state: State, now: float, added: list[bool]) -> No
         fold(rows)
 
 
-def _merge_many(rows: Tables, points: Columns, now: float) -> None:
-    spans = rows.spans(*_reach(points))
-    with packed(changes(spans, points, rows.block)) as parcel:
-        _put_parcel(rows, parcel, points, now)
-
-
-def _put_parcel(rows: Tables, parcel: Parcel, points: Columns, now: float) -> None:
+def _put_in(rows: Tables, parcels: list[Parcel], points: Columns, now: float) -> None:
     """Put blocks in their place; the points that were packed hide what the tail holds there."""
     tail = rows.tail(*_reach(points))
     hidden = _among(np.array([row.t for row in tail]), points.t)
     rows.touch(now)
-    _exchange(rows, parcel, list(compress(tail, hidden.tolist())))
+    _exchange(rows, parcels, gone=list(compress(tail, hidden.tolist())))
 
 
 def _clear(rows: Tables, start: float, end: float, now: float) -> None:
@@ -233,30 +243,19 @@ def _clear(rows: Tables, start: float, end: float, now: float) -> None:
     if (start, end) == (-math.inf, math.inf):
         rows.drop_all()
         return
-    steps = (
-        Change(span, _outside(rows, span, start, end), taken=0)
-        for span in rows.spans(start, end)
-        if span.final >= start
-    )
-    with packed(steps) as parcel:
-        _exchange(rows, parcel, rows.tail(start, end))
+    spans = [span for span in rows.spans(start, end) if span.final >= start]
+    steps = (without(span, start, end, rows.block) for span in spans)
+    _exchange(rows, [rows.pack(steps)], gone=rows.tail(start, end))
 
 
-def _outside(rows: Tables, span: Span, start: float, end: float) -> Columns:
-    """What a block holds outside of an interval."""
-    if start <= span.first and span.final < end:
-        return EMPTY
-    t, v = rows.block(span.key)
-    kept = (t < start) | (t >= end)
-    return Columns(t[kept], v[kept])
-
-
-def _exchange(rows: Tables, parcel: Parcel, gone: list[Row]) -> None:
-    """Put a parcel's blocks in, and take out those they replace and the tail rows that are gone."""
-    rows.drop_blocks(parcel.dropped)
-    rows.put_blocks(parcel.blocks())
+def _exchange(rows: Tables, parcels: list[Parcel], gone: list[Row]) -> None:
+    """Put blocks in, and take out those they replace and the tail rows that are gone."""
+    for parcel in parcels:
+        rows.drop_blocks([span.key for span in parcel.dropped])
+        rows.put_blocks(parcel.kept)
     rows.drop_tail(row.t for row in gone)
-    rows.count(points=parcel.growth - sum(row.fresh for row in gone), tail=-len(gone))
+    growth = sum(parcel.growth for parcel in parcels)
+    rows.count(points=growth - sum(row.fresh for row in gone), tail=-len(gone))
 
 
 def _held(rows: Tables, t: Floats) -> NDArray[np.bool_]:

@@ -76,6 +76,25 @@ MIGRATIONS = (
     CREATE TABLE fingerprint(
         key INTEGER PRIMARY KEY CHECK (key = 1), digest BLOB NOT NULL);
     """,
+    """
+    -- a block's bytes apart from what describes it, so that many blocks can be swapped in a moment
+    CREATE TABLE bodies(
+        key INTEGER PRIMARY KEY AUTOINCREMENT, times BLOB NOT NULL, vals BLOB NOT NULL);
+    INSERT INTO bodies(key, times, vals) SELECT key, times, vals FROM blocks;
+    CREATE TABLE heads(
+        key INTEGER PRIMARY KEY, series INTEGER NOT NULL,
+        first REAL NOT NULL, final REAL NOT NULL, size INTEGER NOT NULL, last,
+        minimum REAL, maximum REAL, total REAL, numbers INTEGER NOT NULL,
+        codec INTEGER NOT NULL, crc INTEGER NOT NULL);
+    INSERT INTO heads SELECT key, series, first, final, size, last, minimum, maximum, total,
+        numbers, codec, crc FROM blocks;
+    DROP TABLE blocks;
+    ALTER TABLE heads RENAME TO blocks;
+    CREATE UNIQUE INDEX blocks_by_time ON blocks(series, first, final);
+    -- bodies in no block: claimed by a write on its way, or to be swept
+    CREATE TABLE loose(key INTEGER PRIMARY KEY, claimed INTEGER NOT NULL);
+    CREATE INDEX loose_by_claim ON loose(claimed);
+    """,
 )
 VERSION = len(MIGRATIONS)
 

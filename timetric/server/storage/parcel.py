@@ -1,21 +1,25 @@
-"""A parcel: blocks that a write puts in the place of others, packed ahead of its transaction."""
+"""How points are merged into a series' blocks: which take them in, and what becomes of those.
+
+A merge goes stretch by stretch. A stretch is the time from where a block begins to where the next
+one does; what becomes of it depends on nothing else, so it stays packed when others change.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from tempfile import SpooledTemporaryFile
-from typing import IO, NamedTuple
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import NamedTuple
 
 import numpy as np
 
 from timetric.server.blocks import SIZE, Block, cut, encode, merge
-from timetric.server.columns import Columns
+from timetric.server.columns import EMPTY, Columns
 
 _HALF = SIZE // 2  # points from which on a block may stand alone
 _CHUNK = 64 * SIZE  # points packed at a time
-_MEMORY = 4 << 20  # bytes of packed blocks kept in memory before a temporary file is used
+
+#: How many blocks are stored at a time.
+BATCH = 64
 
 
 class Span(NamedTuple):
@@ -27,51 +31,117 @@ class Span(NamedTuple):
     size: int
 
 
-class Change(NamedTuple):
-    """A step of a merge: these columns come in the place of a block, or of none.
+class Stretch(NamedTuple):
+    """The points ``start:stop`` of those to be merged, and the block they go to, if any."""
 
-    ``taken`` counts the points to be merged that went into this step and those before it.
-    """
+    span: Span | None
+    start: int
+    stop: int
+
+
+class Change(NamedTuple):
+    """A step of a merge: these columns come in the place of a block, or of none."""
 
     drop: Span | None
     columns: Columns
-    taken: int
 
 
-def changes(
-    spans: Sequence[Span], points: Columns, block: Callable[[int], Columns]
-) -> Iterator[Change]:
-    """How tidy points are merged into a series' blocks, of which ``block`` reads one by its key.
+class Kept(NamedTuple):
+    """A block whose bytes are stored already, under this key; ``head`` has none."""
 
-    Only blocks that take points in are rewritten. Points that lie between two blocks make blocks
-    of their own where they are many, and else fill up the one before them.
+    key: int
+    head: Block
+
+
+class Parcel(NamedTuple):
+    """Blocks whose bytes are stored, and those in whose place they come."""
+
+    dropped: list[Span]
+    kept: list[Kept]
+
+    @property
+    def growth(self) -> int:
+        """How many points there are more."""
+        added = sum(block.head.size for block in self.kept)
+        return added - sum(span.size for span in self.dropped)
+
+
+class Packer:
+    """Packs columns; ``store`` keeps the bytes of some blocks at a time, and gives their keys."""
+
+    def __init__(self, store: Callable[[list[Block]], list[int]]) -> None:
+        self._store = store
+        self._waiting: list[tuple[Parcel, Block]] = []
+
+    def pack(self, steps: Iterable[Change]) -> Parcel:
+        """The parcel of a merge's steps; it is complete once all is flushed."""
+        parcel = Parcel([], [])
+        for drop, columns in steps:
+            if drop is not None:
+                parcel.dropped.append(drop)
+            for piece in cut(columns):
+                self._waiting.append((parcel, encode(piece)))
+                if len(self._waiting) == BATCH:
+                    self.flush()
+        return parcel
+
+    def flush(self) -> None:
+        """Store what has been packed."""
+        waiting, self._waiting = self._waiting, []
+        keys = self._store([block for _, block in waiting]) if waiting else []
+        for (parcel, block), key in zip(waiting, keys):
+            parcel.kept.append(Kept(key, block._replace(times=b"", values=b"")))
+
+
+def stretches(spans: Sequence[Span], points: Columns) -> list[Stretch]:
+    """Where tidy points go; the first stretch begins with time, the last ends with it."""
+    bounds = [0, *np.searchsorted(points.t, [span.first for span in spans[1:]]), len(points.t)]
+    takers: Sequence[Span | None] = spans or [None]
+    return [
+        Stretch(span, int(start), int(stop))
+        for span, start, stop in zip(takers, bounds, bounds[1:])
+        if start < stop
+    ]
+
+
+def changes(stretch: Stretch, points: Columns, block: Callable[[int], Columns]) -> Iterator[Change]:
+    """The steps of a stretch; ``block`` reads a block by its key.
+
+    Points before or after the block make blocks of their own where they are many.
     """
-    t = points.t
-    bounds = [0, *np.searchsorted(t, [span.first for span in spans[1:]]), len(t)]
-    if not spans:
-        yield from _loose(points, 0, len(t))
-    for span, start, stop in zip(spans, bounds, bounds[1:]):
-        inner = start + np.searchsorted(t[start:stop], [span.first, _next(span.final)])
-        low, high = _attached(span, start, int(inner[0]), int(inner[1]), stop)
-        yield from _loose(points, start, low)
-        if low < high:
-            yield Change(span, merge(block(span.key), _slice(points, low, high)), high)
-        yield from _loose(points, high, stop)
+    span, start, stop = stretch
+    if span is None:
+        yield from _loose(points, start, stop)
+        return
+    inner = start + np.searchsorted(points.t[start:stop], [span.first, _next(span.final)])
+    low, high = _attached(stretch, span, int(inner[0]), int(inner[1]))
+    yield from _loose(points, start, low)
+    if low < high:
+        yield Change(span, merge(block(span.key), _slice(points, low, high)))
+    yield from _loose(points, high, stop)
 
 
-def _attached(span: Span, start: int, low: int, high: int, stop: int) -> tuple[int, int]:
+def without(span: Span, start: float, end: float, block: Callable[[int], Columns]) -> Change:
+    """What remains of a block when the points ``start <= t < end`` are taken away."""
+    if start <= span.first and span.final < end:
+        return Change(span, EMPTY)
+    t, v = block(span.key)
+    kept = (t < start) | (t >= end)
+    return Change(span, Columns(t[kept], v[kept]))
+
+
+def _attached(stretch: Stretch, span: Span, low: int, high: int) -> tuple[int, int]:
     """Which points a block takes in: ``low:high`` lie inside it, the rest before or after it."""
-    if low - start < _HALF:
-        low = start
-    if stop - high < _HALF or span.size < _HALF:
-        high = min(stop, high + SIZE)
+    if low - stretch.start < _HALF:
+        low = stretch.start
+    if stretch.stop - high < _HALF or span.size < _HALF:
+        high = min(stretch.stop, high + SIZE)
     return low, high
 
 
 def _loose(points: Columns, start: int, stop: int) -> Iterator[Change]:
     for low in range(start, stop, _CHUNK):
-        high = min(stop, low + _CHUNK)
-        yield Change(None, _slice(points, low, high), high)
+        yield Change(None, _slice(points, low, min(stop, low + _CHUNK)))
 
 
 def _slice(columns: Columns, start: int, stop: int) -> Columns:
@@ -80,48 +150,3 @@ def _slice(columns: Columns, start: int, stop: int) -> Columns:
 
 def _next(t: float) -> float:
     return math.nextafter(t, math.inf)
-
-
-@contextmanager
-def packed(steps: Iterator[Change]) -> Iterator[Parcel]:
-    """The parcel of a merge's steps."""
-    with SpooledTemporaryFile(max_size=_MEMORY) as bodies:
-        parcel = Parcel(bodies)
-        for step in steps:
-            parcel.add(step)
-        yield parcel
-
-
-class Parcel:
-    """Packed blocks, the larger part of them in a temporary file, and the blocks they replace.
-
-    ``growth`` is how many points the blocks hold more than those that go, ``taken`` how many of
-    the points to be merged are in them.
-    """
-
-    def __init__(self, bodies: IO[bytes]) -> None:
-        self.dropped: list[int] = []
-        self.growth = 0
-        self.taken = 0
-        self._bodies = bodies
-        self._heads: list[Block] = []
-        self._sizes: list[tuple[int, int]] = []  # bytes of each block's times and values
-
-    def blocks(self) -> Iterator[Block]:
-        """The blocks, oldest first."""
-        self._bodies.seek(0)
-        for head, (times, values) in zip(self._heads, self._sizes):
-            yield head._replace(times=self._bodies.read(times), values=self._bodies.read(values))
-
-    def add(self, step: Change) -> None:
-        """Pack the columns of a step."""
-        self.taken = step.taken
-        self.growth += len(step.columns.t)
-        if step.drop is not None:
-            self.dropped.append(step.drop.key)
-            self.growth -= step.drop.size
-        for piece in cut(step.columns):
-            block = encode(piece)
-            self._bodies.write(block.times + block.values)
-            self._heads.append(block._replace(times=b"", values=b""))
-            self._sizes.append((len(block.times), len(block.values)))

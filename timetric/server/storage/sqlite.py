@@ -22,10 +22,11 @@ from timetric.server.storage import (
     User,
     Window,
 )
+from timetric.server.storage.bodies import clean
 from timetric.server.storage.check import faults
 from timetric.server.storage.database import Database
 from timetric.server.storage.grants import Grants
-from timetric.server.storage.history import History, first_points
+from timetric.server.storage.history import History
 from timetric.server.storage.migrations import migrate
 from timetric.server.storage.tables import Tables
 
@@ -44,6 +45,7 @@ class SqliteStorage:
         self._history = History(database)
         self._grants = Grants(database)
         database.write(lambda db: migrate(db, database.path))
+        database.if_alone(lambda: clean(database))
 
     def close(self) -> None:
         self._database.close()
@@ -188,7 +190,7 @@ class SqliteStorage:
             key = _insert(db, f"there is a series {id} already", statement, row)
             put(Tables(db, key), now)
 
-        with first_points(points) as put:
+        with self._history.first_points(points) as put:
             self._database.write(job)
         return self.series(id)
 

@@ -11,12 +11,13 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from timetric.points import Point, Value
-from timetric.server.blocks import Block, Corrupt, decode
+from timetric.server.blocks import Corrupt, decode
 from timetric.server.columns import Columns, unbox
-from timetric.server.storage import Damaged, Missing
-from timetric.server.storage.parcel import Span
+from timetric.server.storage import Damaged, Missing, bodies
+from timetric.server.storage.parcel import Change, Kept, Packer, Parcel, Span
 
-_BLOCK = "key, first, final, size, codec, crc, times, vals"
+_BLOCK = """SELECT blocks.key, first, final, size, codec, crc, times, vals
+    FROM blocks JOIN bodies ON bodies.key = blocks.key"""
 
 
 class Row(NamedTuple):
@@ -109,6 +110,10 @@ class Tables:
     def drop_all(self) -> None:
         """Take away the whole history."""
         self._db.execute("UPDATE series SET points = 0, tail = 0 WHERE key = ?", (self._series,))
+        self._db.execute(
+            "INSERT INTO loose(key, claimed) SELECT key, 0 FROM blocks WHERE series = ?",
+            (self._series,),
+        )
         self._db.execute("DELETE FROM blocks WHERE series = ?", (self._series,))
         self._db.execute("DELETE FROM tail WHERE series = ?", (self._series,))
 
@@ -158,7 +163,7 @@ class Tables:
 
     def block(self, key: int) -> Columns:
         """Raises Missing, Damaged."""
-        row = self._db.execute(f"SELECT {_BLOCK} FROM blocks WHERE key = ?", (key,)).fetchone()
+        row = self._db.execute(f"{_BLOCK} WHERE blocks.key = ?", (key,)).fetchone()
         if row is None:
             raise Missing(f"there is no block {key}")
         return _packed(row).columns()
@@ -167,24 +172,47 @@ class Tables:
         """Up to ``limit`` blocks that have points in the interval, in reading order."""
         order = "DESC" if descending else "ASC"
         rows = self._db.execute(
-            f"SELECT {_BLOCK} FROM blocks WHERE series = ? AND first >= ? AND first < ?"
+            f"{_BLOCK} WHERE series = ? AND first >= ? AND first < ?"
             f" AND final >= ? ORDER BY first {order} LIMIT ?",
             (self._series, self._first_up_to(start), end, start, limit),
         )
         return [_packed(row) for row in rows]
 
-    def put_blocks(self, blocks: Iterator[Block]) -> None:
+    def pack(self, steps: Iterator[Change]) -> Parcel:
+        """Pack a merge's steps within this transaction."""
+        packer = Packer(lambda blocks: bodies.put(self._db, blocks))
+        parcel = packer.pack(steps)
+        packer.flush()
+        return parcel
+
+    def put_blocks(self, kept: list[Kept]) -> None:
+        """Put in blocks whose bytes are stored, claimed or not."""
         self._db.executemany(
-            "INSERT INTO blocks(series, first, final, size, last, minimum, maximum, total, numbers,"
-            " codec, crc, times, vals) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO blocks(key, series, first, final, size, last, minimum, maximum, total,"
+            " numbers, codec, crc) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
-                (self._series, *block[:3], unbox(block.last), *block.summary, *block[5:])
-                for block in blocks
+                (
+                    key,
+                    self._series,
+                    *head[:3],
+                    unbox(head.last),
+                    *head.summary,
+                    head.codec,
+                    head.crc,
+                )
+                for key, head in kept
             ),
         )
+        bodies.adopt(self._db, [block.key for block in kept])
 
-    def drop_blocks(self, keys: Iterable[int]) -> None:
+    def drop_blocks(self, keys: list[int]) -> None:
+        """Take blocks out; their bytes are to be swept."""
         self._db.executemany("DELETE FROM blocks WHERE key = ?", ((key,) for key in keys))
+        bodies.abandon(self._db, keys)
+
+    def sweep(self) -> None:
+        """Sweep some of the bytes that are in no block."""
+        bodies.sweep_some(self._db)
 
     def _first_up_to(self, start: float) -> float:
         """Where the last block begins that begins at ``start`` or before."""

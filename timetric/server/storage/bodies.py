@@ -1,0 +1,107 @@
+"""The bytes of blocks, apart from what describes them; and those that are loose, in no block.
+
+A large write stores its bytes in small transactions, ahead of the one that puts them into blocks,
+so that others wait for it no longer than for a small write. Until then it claims them. What
+nobody claims, such as the bytes of blocks that were replaced, is swept away, in small
+transactions too; after a crash by whoever next has the store to themself.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterable
+
+from timetric.server.blocks import Block
+from timetric.server.columns import Columns
+from timetric.server.storage.database import Database
+from timetric.server.storage.parcel import BATCH, Packer, Parcel, Stretch, changes
+
+
+def put(db: sqlite3.Connection, blocks: Iterable[Block]) -> list[int]:
+    """Store the bytes of blocks; their keys."""
+    statement = "INSERT INTO bodies(times, vals) VALUES (?, ?)"
+    return [db.execute(statement, (block.times, block.values)).lastrowid or 0 for block in blocks]
+
+
+def drop(db: sqlite3.Connection, keys: Iterable[int]) -> None:
+    db.executemany("DELETE FROM bodies WHERE key = ?", ((key,) for key in keys))
+
+
+def put_claimed(db: sqlite3.Connection, blocks: Iterable[Block]) -> list[int]:
+    """Store bytes that are in no block yet."""
+    keys = put(db, blocks)
+    db.executemany("INSERT INTO loose(key, claimed) VALUES (?, 1)", ((key,) for key in keys))
+    return keys
+
+
+def adopt(db: sqlite3.Connection, keys: Iterable[int]) -> None:
+    """These are in a block now."""
+    db.executemany("DELETE FROM loose WHERE key = ?", ((key,) for key in keys))
+
+
+def abandon(db: sqlite3.Connection, keys: Iterable[int]) -> None:
+    """These are in no block any more."""
+    db.executemany("INSERT INTO loose(key, claimed) VALUES (?, 0)", ((key,) for key in keys))
+
+
+def release(db: sqlite3.Connection, keys: Iterable[int]) -> None:
+    """Claim these no longer, as far as they are loose still."""
+    db.executemany("UPDATE loose SET claimed = 0 WHERE key = ?", ((key,) for key in keys))
+
+
+def sweep(database: Database) -> None:
+    """Take away what is loose and nobody claims."""
+    while database.row("SELECT 1 FROM loose WHERE claimed = 0 LIMIT 1", ()):
+        database.write(sweep_some)
+
+
+def clean(database: Database) -> None:
+    """Sweep all that is loose. Nobody else is there, so whoever claimed any of it has crashed."""
+    if database.row("SELECT 1 FROM loose LIMIT 1", ()):
+        database.write(lambda db: db.execute("UPDATE loose SET claimed = 0"))
+        sweep(database)
+
+
+def sweep_some(db: sqlite3.Connection) -> None:
+    """As many as others can wait for."""
+    rows = db.execute("SELECT key FROM loose WHERE claimed = 0 LIMIT ?", (BATCH,)).fetchall()
+    keys = [key for (key,) in rows]
+    drop(db, keys)
+    adopt(db, keys)
+
+
+class Stage:
+    """The bytes that one write stores ahead: a parcel for each stretch of its points."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._packer = Packer(self._store)
+        self._parcels: dict[Stretch, Parcel] = {}
+        self._keys: list[int] = []
+
+    def __enter__(self) -> Stage:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Release what was not put into blocks, and sweep."""
+        self._database.write(lambda db: release(db, self._keys))
+        sweep(self._database)
+
+    def __contains__(self, stretch: Stretch) -> bool:
+        return stretch in self._parcels
+
+    def __getitem__(self, stretch: Stretch) -> Parcel:
+        return self._parcels[stretch]
+
+    def pack(self, stretch: Stretch, points: Columns, block: Callable[[int], Columns]) -> None:
+        """Raises Missing where the stretch's block is gone, and Damaged."""
+        self._parcels[stretch] = self._packer.pack(changes(stretch, points, block))
+
+    def flush(self) -> None:
+        """Store what has been packed."""
+        self._packer.flush()
+
+    def _store(self, blocks: list[Block]) -> list[int]:
+        keys = self._database.write(lambda db: put_claimed(db, blocks))
+        self._keys += keys
+        return keys
