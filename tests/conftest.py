@@ -32,8 +32,8 @@ class RunningService(NamedTuple):
 @pytest.fixture(scope="session")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningService]:
     home = tmp_path_factory.mktemp("service")
-    environment = {**os.environ, "HOME": str(home), "XDG_CONFIG_HOME": str(home / "config")}
-    environment.pop("TIMETRIC_CONFIG", None)
+    kept = {name: text for name, text in os.environ.items() if not name.startswith("TIMETRIC_")}
+    environment = {**kept, "HOME": str(home), "XDG_CONFIG_HOME": str(home / "config")}
     command = [SERVICE_PYTHON, "-m", "timetric", "serve", "--port", "0"]
     with subprocess.Popen(
         [*command, "--data", str(home / "data")],
