@@ -15,7 +15,7 @@ from waitress.server import create_server
 
 from timetric.server import create_app
 from timetric.server.credentials import make_token
-from timetric.server.keyring import open_keyring
+from timetric.server.keyring import Keyring, open_keyring
 from timetric.server.storage import Storage, User, open_storage
 
 NOON = 1236772800.0  # 2009-03-11T12:00:00Z
@@ -51,6 +51,7 @@ class Service(NamedTuple):
     owner: User
     config: dict[str, Any]
     other_config: dict[str, Any]
+    keyring: Keyring
 
     def send(
         self, method: str, path: str, body: bytes | None = None, headers: Headers | None = None
@@ -99,9 +100,13 @@ def basic(config: dict[str, Any]) -> Headers:
 def running_service(path: Path, **options: Any) -> Iterator[Service]:
     """The service over a store in ``path``; ``options`` are create_app's."""
     storage, clock = open_storage(path), Clock()
-    options.setdefault("keyring", open_keyring(path / "secret.key", storage))
+    keyring = open_keyring(path / "secret.key", storage)
     server = create_server(
-        create_app(storage, clock=clock, **options), host="127.0.0.1", port=0, threads=8
+        create_app(storage, keyring=keyring, clock=clock, **options),
+        host="127.0.0.1",
+        port=0,
+        threads=8,
+        clear_untrusted_proxy_headers=False,  # the app itself is asked which it believes
     )
     thread = threading.Thread(target=server.run)
     thread.start()
@@ -109,7 +114,7 @@ def running_service(path: Path, **options: Any) -> Iterator[Service]:
     owner, other = storage.add_user("owner", NOON), storage.add_user("other", NOON)
     try:
         configs = [_config(storage, user, url) for user in (owner, other)]
-        yield Service(url, clock, storage, owner, *configs)
+        yield Service(url, clock, storage, owner, *configs, keyring)
     finally:
         # in the thread of its loop, which then finds nothing left and ends
         server.trigger.pull_trigger(lambda: server.asyncore.close_all(server._map))
