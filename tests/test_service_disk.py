@@ -60,6 +60,11 @@ def noise(start: int, size: int = 10_000) -> str:
     return rows({float(t): random.random() for t in range(start, start + size)})
 
 
+def limit_files() -> None:
+    """Let no file of this process grow past 2 MiB."""
+    resource.setrlimit(resource.RLIMIT_FSIZE, (2 << 20, resource.RLIM_INFINITY))
+
+
 def fill(service: Service, path: str) -> tuple[int, dict[str, Any], int]:
     """Upload until it is refused: its status and problem, and how many points were stored."""
     for start in range(0, 10_000_000, 10_000):
@@ -70,12 +75,7 @@ def fill(service: Service, path: str) -> tuple[int, dict[str, Any], int]:
 
 
 def test_a_service_that_may_write_no_more_refuses_and_goes_on(serve: Serve) -> None:
-    limit = 2 << 20  # of every file, to SQLite an error of the disk
-    service = serve(
-        preexec_fn=lambda: resource.setrlimit(
-            resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY)
-        )
-    )
+    service = serve(preexec_fn=limit_files)  # to SQLite an error of the disk
     small, large = service.create(), service.create()
     status, problem, stored = fill(service, large)
     assert (status, problem["status"], problem["title"]) == (503, 503, "Service Unavailable")
@@ -139,11 +139,33 @@ def test_a_damaged_block_is_an_error_of_its_series_alone(serve: Serve, tmp_path:
         assert json.loads(reply)["status"] == 500
     assert damaged.rstrip("/") in service.log()
     assert "checksum" in service.log()
-    status, reply = service.send("GET", f"{damaged}csv/")
-    assert status == 500 or reply.endswith(b"unfinished: the rest can not be read\n")
+    assert service.send("GET", f"{damaged}csv/")[0] == 500
     assert service.send("GET", f"{damaged}csv/?after=9000")[1].count(b"\n") == 999
     assert service.send("POST", damaged, "value=3", FORM)[0] == 204
     assert json.loads(service.send("GET", f"{damaged}value/json/")[1])["value"] == 3.0
     assert len(service.points(sound)) == 10_000
     assert service.send("PUT", damaged, noise(0))[0] == 204
     assert len(service.points(damaged)) == 10_000
+
+
+def test_damage_that_is_met_late_ends_the_reply_unfinished(serve: Serve, tmp_path: Path) -> None:
+    service = serve()
+    damaged = service.create()
+    assert service.send("POST", damaged, noise(0, 100_000))[0] == 204
+    with closing(sqlite3.connect(tmp_path / "data/timetric.sqlite3")) as db:
+        db.execute("UPDATE bodies SET vals = x'00' WHERE key = (SELECT max(key) FROM bodies)")
+        db.commit()
+    status, reply = service.send("GET", f"{damaged}csv/")
+    assert status == 200
+    assert reply.endswith(b"unfinished: the rest can not be read\n")
+    assert damaged.strip("/").rpartition("/")[2] in service.log()
+    assert "checksum" in service.log()
+
+
+def test_a_body_that_finds_no_room_is_told_so(serve: Serve) -> None:
+    service = serve(preexec_fn=limit_files)
+    series = service.create()
+    status, reply = service.send("POST", series, "1,2\n" * (1 << 20))
+    assert status == 507
+    assert json.loads(reply)["status"] == 507
+    assert service.points(series) == {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import re
 import sys
@@ -65,6 +66,8 @@ _PROBLEMS: dict[type[Exception], Callable[[Any], Problem]] = {
 
 _ID = "timetric.request_id"  # where the request's environ holds it
 
+_NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+
 #: How much of a body that nobody wants is read, in bytes.
 _UNWANTED = 1 << 30
 
@@ -96,6 +99,7 @@ def build_app(
     app.add_route("/", HomeResource())
     app.add_error_handler((Problem, *_PROBLEMS), _answer)
     app.add_error_handler(Exception, _pass_on)
+    app.add_error_handler(OSError, _answer_disk)
     return Frame(app, clock, random)
 
 
@@ -108,6 +112,13 @@ def _answer(req: Request, resp: Response, error: Exception, params: dict[str, An
     if problem.status >= 500:
         log.error("request %s: %s %r: %s", req.env[_ID], req.method, _shown(req.path), error)
     resp.data = problem.document()
+
+
+def _answer_disk(req: Request, resp: Response, error: OSError, params: dict[str, Any]) -> None:
+    """A body that found no room in the temporary directory is told like a store without any."""
+    if error.errno not in _NO_ROOM:
+        raise error
+    _answer(req, resp, Full(f"no room for the body: {error.strerror}"), params)
 
 
 def _translated(error: Exception) -> Problem:

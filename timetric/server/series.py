@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import logging
 import math
 import re
 from collections.abc import Callable, Iterable, Iterator
+from itertools import chain
 from urllib.parse import urlencode
 
 from falcon import Request, Response
@@ -21,6 +23,8 @@ from timetric.server.pages import series_page
 from timetric.server.problem import Problem
 from timetric.server.storage import Missing, Series, Storage, StorageError, Window
 from timetric.timestamps import parse_number, parse_timestamp
+
+log = logging.getLogger(__name__)
 
 _LIMIT = re.compile(r"0*[1-9][0-9]{0,14}")
 _PARTS = {"start", "after", "end", "series"}  # of a DELETE that means something else than all
@@ -139,7 +143,8 @@ class SeriesResource:
             address = f"{_url(req, series)}{path}?{_next_query(window, last)}"
             resp.set_header("Link", f'<{address}>; rel="next"')
         resp.content_type = "text/csv; charset=utf-8"
-        resp.stream = _csv(pieces, iso)
+        first = next(pieces, EMPTY)  # what fails at once is an error, and not half a reply
+        resp.stream = _csv(series, chain([first], pieces), iso)
 
     def _page(self, series: Series, window: Window) -> tuple[Iterator[Columns], float | None]:
         """The window's points, and where its limit leaves some out, the last timestamp in it."""
@@ -183,12 +188,13 @@ class SeriesResource:
             return None
 
 
-def _csv(pieces: Iterable[Columns], iso: bool) -> Iterator[bytes]:
+def _csv(series: Series, pieces: Iterable[Columns], iso: bool) -> Iterator[bytes]:
     """The pieces as CSV, with a last line that is no point when they end too early."""
     try:
         for piece in pieces:
             yield write_csv(piece, iso=iso)
-    except StorageError:  # granian would end the reply as if this were all
+    except StorageError as error:  # granian would end the reply as if this were all
+        log.error("a read of the series %s ends unfinished: %s", series.id, error)
         yield b"unfinished: the rest can not be read\n"
         raise
 
