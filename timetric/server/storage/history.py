@@ -213,7 +213,9 @@ def _merge_few(rows: Tables, points: Columns, now: float) -> None:
         return
     state = rows.state()
     known = {row.t: row.fresh for row in rows.tail(*_reach(points))}
-    held = _held(rows, points.t).tolist()
+    held = [False] * len(points.t)
+    if points.t[0] <= state.final:
+        held = _held(rows, points.t).tolist()
     new = [
         Row(t, value, known.get(t, not there)) for (t, value), there in zip(to_points(points), held)
     ]
