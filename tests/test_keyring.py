@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from timetric.server.credentials import make_application
 from timetric.server.keyring import ACCESS_TOKEN, REQUEST_TOKEN, Keyring, open_keyring
 from timetric.server.storage import Storage, StorageError, open_storage
 
@@ -50,12 +51,21 @@ def test_a_wrong_key_is_refused(tmp_path: Path, path: Path, storage: Storage) ->
         open_keyring(path, storage)
 
 
-def test_a_lost_key_is_not_replaced_by_another(path: Path, storage: Storage) -> None:
+def test_a_lost_key_that_secrets_came_from_is_not_replaced(path: Path, storage: Storage) -> None:
     open_keyring(path, storage)
+    make_application(storage, storage.add_user("owner", 1.0), "Plotter")
     path.unlink()
     with pytest.raises(StorageError, match="missing; bring it back from a backup"):
         open_keyring(path, storage)
     assert not path.exists()
+
+
+def test_a_key_that_nothing_came_from_is_made_anew(path: Path, storage: Storage) -> None:
+    lost = open_keyring(path, storage).fingerprint
+    path.unlink()
+    found = open_keyring(path, storage).fingerprint
+    assert found != lost
+    assert open_keyring(path, storage).fingerprint == storage.fingerprint() == found
 
 
 def test_a_key_that_is_given_is_used(path: Path, storage: Storage) -> None:

@@ -197,6 +197,17 @@ def test_the_first_fingerprint_is_kept(storage: Storage) -> None:
     assert storage.fingerprint() == b"first"
 
 
+def test_a_fingerprint_is_forgotten_while_there_are_no_applications(
+    storage: Storage, owner: User
+) -> None:
+    storage.keep_fingerprint(b"first")
+    storage.forget_fingerprint()
+    assert storage.keep_fingerprint(b"second") == b"second"
+    storage.add_application(Application("app", "Plotter", owner, None, False, 2.0))
+    storage.forget_fingerprint()
+    assert storage.fingerprint() == b"second"
+
+
 def test_a_sign_in_link_is_spent_for_a_session(storage: Storage, owner: User, other: User) -> None:
     storage.put_link(owner, b"link", 100.0)
     storage.put_link(other, b"theirs", 100.0)

@@ -192,7 +192,10 @@ def app_revoke(options: argparse.Namespace) -> None:
 def backup(options: argparse.Namespace) -> None:
     with _existing_storage(options.data) as storage:
         storage.backup(options.file)
+        has_applications = bool(storage.applications())
     print(f"Copied the store to {options.file}")
+    if has_applications:
+        print("Its applications need the secret key file too; keep a copy of it elsewhere")
 
 
 def check(options: argparse.Namespace) -> None:

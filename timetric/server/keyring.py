@@ -37,10 +37,12 @@ class Keyring:
 
 
 def open_keyring(path: Path, storage: Storage) -> Keyring:
-    """The keyring of the key file, which is made for a store that has had none.
+    """The keyring of the key file; a missing one is made while the store has no applications.
 
     Raises StorageError where the file is missing, or is not the one that the store began with.
     """
+    if not path.exists():
+        storage.forget_fingerprint()
     if storage.fingerprint() is None:
         _make(path)
     keyring = Keyring(_read(path))

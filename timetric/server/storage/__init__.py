@@ -211,6 +211,9 @@ class Storage(Protocol):
     def fingerprint(self) -> bytes | None:
         """The one that is kept, if any."""
 
+    def forget_fingerprint(self) -> None:
+        """Keep none any more, unless there are applications, whose secrets come from that key."""
+
     # browsers; of links and sessions only the SHA-256 is known here
 
     def put_link(self, user: User, digest: bytes, expires: float) -> None:

@@ -178,6 +178,14 @@ class Grants:
         row = self._row("SELECT digest FROM fingerprint")
         return None if row is None else bytes(row[0])
 
+    def forget_fingerprint(self) -> None:
+        statement = "DELETE FROM fingerprint WHERE NOT EXISTS (SELECT 1 FROM applications)"
+
+        def job(db: sqlite3.Connection) -> None:
+            db.execute(statement)
+
+        self._database.write(job)
+
     # browsers
 
     def put_link(self, user: User, digest: bytes, expires: float) -> None:

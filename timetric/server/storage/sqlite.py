@@ -161,6 +161,9 @@ class SqliteStorage:
     def fingerprint(self) -> bytes | None:
         return self._grants.fingerprint()
 
+    def forget_fingerprint(self) -> None:
+        self._grants.forget_fingerprint()
+
     # browsers
 
     def put_link(self, user: User, digest: bytes, expires: float) -> None:
