@@ -1,0 +1,237 @@
+"""The three dances in a real browser, with the client and the service as users run them.
+
+With TIMETRIC_SCREENSHOTS=DIR a picture of each page is kept there, in two widths.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+import pytest
+
+import timetric
+from tests.test_cli_apps import first_link
+from tests.test_serve import Machine, Service, machine  # noqa: F401
+
+CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
+
+pytestmark = pytest.mark.skipif(
+    not (CHROMIUM and DRIVER), reason="needs Debian's chromium and chromium-driver"
+)
+
+#: Without these Chromium looks for hosts of its own on the network.
+FLAGS = """--headless --no-sandbox --disable-gpu --disable-quic --no-first-run
+    --disable-background-networking --disable-component-update --disable-sync"""
+
+HANG = 30  # seconds
+
+
+class Browser:
+    """Chromium, as its user sees it."""
+
+    def __init__(self, profile: Path) -> None:
+        from selenium import webdriver
+
+        options = webdriver.ChromeOptions()
+        options.binary_location = str(CHROMIUM)
+        for flag in (*FLAGS.split(), f"--user-data-dir={profile}"):
+            options.add_argument(flag)
+        self.driver = webdriver.Chrome(options, webdriver.ChromeService(DRIVER))
+        self.driver.set_page_load_timeout(HANG)
+        self.pictures = os.environ.get("TIMETRIC_SCREENSHOTS")
+
+    def open(self, url: str) -> None:
+        self.driver.get(url)
+
+    def press(self, button: str) -> None:
+        self.driver.find_element("xpath", f"//button[text()='{button}']").click()
+
+    def shows(self, text: str, picture: str = "") -> bool:
+        """Whether the page says this, once it does or long has not."""
+        from selenium.common.exceptions import TimeoutException
+        from selenium.webdriver.support.ui import WebDriverWait
+
+        try:
+            WebDriverWait(self.driver, HANG).until(lambda _: text in self.text)
+        except TimeoutException:
+            return False
+        self._keep(picture)
+        return True
+
+    @property
+    def text(self) -> str:
+        return str(self.driver.execute_script("return document.body.innerText"))
+
+    @property
+    def pin(self) -> str:
+        return self.driver.find_element("class name", "pin").text
+
+    def faults(self) -> list[Any]:
+        """What the browser has refused to do on its pages, such as what a policy forbids."""
+        found: list[Any] = self.driver.get_log("browser")
+        return [entry for entry in found if "favicon" not in entry["message"]]
+
+    def _keep(self, picture: str) -> None:
+        if not (picture and self.pictures):
+            return
+        for width in (1280, 390):
+            size = {"width": width, "height": 800, "deviceScaleFactor": 1, "mobile": False}
+            self.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+            self.driver.save_screenshot(str(Path(self.pictures) / f"{picture}-{width}.png"))
+        self.driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
+    @property
+    def overflows(self) -> bool:
+        """Whether a narrow telephone has to scroll sideways."""
+        size = {"width": 320, "height": 600, "deviceScaleFactor": 1, "mobile": True}
+        self.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+        script = "return document.documentElement.scrollWidth > window.innerWidth"
+        overflows = bool(self.driver.execute_script(script))
+        self.driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+        return overflows
+
+
+@pytest.fixture
+def service(machine: Machine) -> Service:  # noqa: F811
+    return machine.serve()
+
+
+@pytest.fixture
+def browser(service: Service, tmp_path: Path) -> Iterator[Browser]:
+    """One that nobody is signed in with."""
+    opened = Browser(tmp_path / "profile")
+    yield opened
+    opened.driver.quit()
+
+
+@pytest.fixture
+def signed_in(browser: Browser, service: Service) -> Browser:
+    browser.open(first_link(service))
+    assert browser.shows("Sign in as owner", "sign-in")
+    browser.press("Sign in")
+    assert browser.shows("You are signed in", "signed-in")
+    return browser
+
+
+def client(machine: Machine, service: Service, *flags: str) -> timetric.TimetricClient:  # noqa: F811
+    """That of a new application which nobody has authorized."""
+    command = ["app", "add", "Office plotter", "--user", "owner", "--url", service.url, *flags]
+    return timetric.TimetricClient(json.loads(machine.run(*command).stdout), retries=0)
+
+
+def works(client: timetric.TimetricClient) -> bool:
+    series = client.create_series(title="T", caption="C")
+    series.update(14)
+    return float(series) == 14.0
+
+
+def test_by_pin(machine: Machine, service: Service, signed_in: Browser) -> None:  # noqa: F811
+    program = client(machine, service)
+    token = program.get_request_token()
+    signed_in.open(program.get_authorize_url(token))
+    assert signed_in.shows("Let Office plotter use your data?", "authorize")
+    assert not signed_in.overflows
+    signed_in.press("Authorize")
+    assert signed_in.shows("enter this PIN", "pin")
+    assert not signed_in.overflows
+    program.get_access_token(token, signed_in.pin)
+    assert works(program)
+    assert signed_in.faults() == []
+
+    machine.run("app", "revoke", program.config["oauth_token"])
+    with pytest.raises(timetric.TimetricClientError, match="revoked"):
+        program.create_series(title="T", caption="C")
+
+
+def test_by_callback(
+    machine: Machine,  # noqa: F811
+    service: Service,
+    signed_in: Browser,
+    called_back: tuple[str, list[dict[str, str]]],
+) -> None:
+    callback, answers = called_back
+    program = client(machine, service)
+    token = program.get_request_token(f"{callback}?state=7")
+    signed_in.open(program.get_authorize_url(token))
+    assert signed_in.shows(f"you go on to {callback.rstrip('/')}", "authorize-callback")
+    signed_in.press("Authorize")
+    assert signed_in.shows("back in the program")
+    [answer] = answers
+    assert (answer["state"], answer["oauth_token"]) == ("7", token.key)
+    program.get_access_token(token, answer["oauth_verifier"])
+    assert works(program)
+
+
+@pytest.fixture
+def called_back() -> Iterator[tuple[str, list[dict[str, str]]]]:
+    """The address of a program that waits for its callback, and the queries that came to it."""
+    answers: list[dict[str, str]] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            if "oauth_token" in self.path:
+                answers.append(dict(parse_qsl(urlsplit(self.path).query)))
+            self.send_response(200)
+            self.send_header("Content-Type", "text/plain")
+            self.end_headers()
+            self.wfile.write(b"back in the program")
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_address[1]}/", answers
+        server.shutdown()
+        thread.join(HANG)
+
+
+def test_as_in_2009(machine: Machine, service: Service, signed_in: Browser) -> None:  # noqa: F811
+    program = client(machine, service, "--oauth-1.0")
+    token = program.get_request_token()
+    signed_in.open(program.get_authorize_url(token))
+    assert signed_in.shows("Did you start this yourself", "authorize-2009")
+    signed_in.press("Authorize")
+    assert signed_in.shows("Go back to Office plotter", "authorized-2009")
+    program.get_access_token(token)
+    assert works(program)
+
+
+def test_denied(machine: Machine, service: Service, signed_in: Browser) -> None:  # noqa: F811
+    program = client(machine, service)
+    token = program.get_request_token()
+    signed_in.open(program.get_authorize_url(token))
+    signed_in.press("Deny")
+    assert signed_in.shows("Office plotter was denied", "denied")
+    with pytest.raises(timetric.TimetricClientError):
+        program.get_access_token(token, "00000-00000")
+    signed_in.open(program.get_authorize_url(token))
+    assert signed_in.shows("has ended", "ended")
+
+
+def test_whoever_is_not_signed_in_yet_comes_back_after_that(
+    machine: Machine,  # noqa: F811
+    service: Service,
+    browser: Browser,
+) -> None:
+    program = client(machine, service)
+    url = program.get_authorize_url(program.get_request_token())
+    browser.open(url)
+    assert browser.shows("timetric user signin-link", "sign-in-first")
+    link = machine.run("user", "signin-link", "owner", "--url", service.url).stdout.strip()
+    browser.open(link)
+    browser.press("Sign in")
+    assert browser.shows("You are signed in")
+    browser.open(link)
+    assert browser.shows("This link has ended", "link-ended")
+    browser.open(url)
+    assert browser.shows("Let Office plotter use your data?")
