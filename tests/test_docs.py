@@ -22,7 +22,19 @@ WITH_EXAMPLES = [page for page in PAGES if ">>> " in page.read_text(encoding="ut
 PROTOCOL = (DOCS / "protocol.rst").read_text(encoding="utf-8")
 CURL = re.findall(r"^ +(curl (?:.|(?<=\\)\n)*)", PROTOCOL, re.M)
 
-COMMANDS = ["serve", "user add", "user list", "token add", "token list", "token revoke"]
+COMMANDS = [
+    "user signin-link",
+    "app add",
+    "app token",
+    "app list",
+    "app revoke",
+    "serve",
+    "user add",
+    "user list",
+    "token add",
+    "token list",
+    "token revoke",
+]
 
 
 @pytest.mark.parametrize("page", WITH_EXAMPLES, ids=lambda page: page.name)
