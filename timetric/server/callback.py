@@ -10,7 +10,10 @@ from timetric.server.site import is_loopback
 #: Out of band: the user carries the verifier over by hand.
 OOB = "oob"
 
-_URL = re.compile(r"https?://[A-Za-z0-9._~:/?@!$&'()*+,;=%\[\]-]{1,2000}")
+_URL = re.compile(
+    r"https?://(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]+)(:\d{1,5})?"
+    r"([/?][A-Za-z0-9._~:/?@!$&'()*+,;=%\[\]-]{0,2000})?"
+)
 
 
 def is_callback(url: str) -> bool:
@@ -19,11 +22,10 @@ def is_callback(url: str) -> bool:
         return False
     try:
         parts = urlsplit(url)
-        host, _ = parts.hostname, parts.port
+        _ = parts.port
     except ValueError:  # a port or an IPv6 address that is none
         return False
-    steps = re.split(r"[/\\]", unquote(parts.path))
-    return bool(host) and "@" not in parts.netloc and not {".", ".."} & set(steps)
+    return not {".", ".."} & set(re.split(r"[/\\]", unquote(parts.path)))
 
 
 def is_allowed(url: str, registered: str | None) -> bool:

@@ -16,7 +16,7 @@ from timetric.server.pages import PageProblem, form_page, show
 from timetric.server.problem import Problem
 from timetric.server.session import Sessions, check_origin
 from timetric.server.signature import WRONG, Signatures
-from timetric.server.storage import Missing, RequestToken, Storage, User
+from timetric.server.storage import Application, Missing, RequestToken, Storage, User
 
 #: Seconds that a request token lives, and how many wrong verifiers end it.
 LIFETIME, TRIES = 60 * 60, 5
@@ -65,27 +65,13 @@ class RequestTokenResource(_TokenResource):
     def on_get(self, req: Request, resp: Response) -> None:
         application, parameters, _ = self._signatures.check(req, None)
         callback = parameters.get("oauth_callback")
-        if callback is None and not application.predates_1_0a:
-            raise Problem(
-                400,
-                "oauth_callback is missing; without a callback it is oob.",
-                oauth_problem="parameter_absent",
-            )
-        if callback not in (None, OOB) and not is_allowed(callback, application.callback):
-            raise Problem(
-                400,
-                "oauth_callback is not oob, not http on loopback, and does not begin with the "
-                "application's registered callback.",
-                oauth_problem="parameter_rejected",
-            )
-        now = self._clock()
+        _check_callback(application, callback)
+        key, now = make_secret(self._random), self._clock()
         optional = application.predates_1_0a and callback in (None, OOB)
-        token = RequestToken(
-            make_secret(self._random), application, callback, not optional, now + LIFETIME
-        )
+        token = RequestToken(key, application, callback, not optional, now + LIFETIME)
         self._storage.add_request_token(token, now)
         confirmed = {} if callback is None else {"oauth_callback_confirmed": "true"}
-        self._send(resp, REQUEST_TOKEN, token.key, **confirmed)
+        self._send(resp, REQUEST_TOKEN, key, **confirmed)
 
     on_post = on_get
 
@@ -188,6 +174,23 @@ class AuthorizeResource:
     def _deny(self, token: RequestToken, user: User) -> tuple[str, dict[str, str]]:
         self._storage.deny(token.key, user, self._clock())
         return "denied", {"oauth_problem": "user_refused"}
+
+
+def _check_callback(application: Application, callback: str | None) -> None:
+    """Raises Problem for one that a request token can't have."""
+    if callback is None and not application.predates_1_0a:
+        raise Problem(
+            400,
+            "oauth_callback is missing; without a callback it is oob.",
+            oauth_problem="parameter_absent",
+        )
+    if callback not in (None, OOB) and not is_allowed(callback or "", application.callback):
+        raise Problem(
+            400,
+            "oauth_callback is not oob, not http on loopback, and does not begin with the "
+            "application's registered callback.",
+            oauth_problem="parameter_rejected",
+        )
 
 
 def _callback(token: RequestToken, given: str | None) -> str | None:

@@ -115,11 +115,13 @@ class Signatures:
     def _known(self, claim: _Claim, token_kind: str | None, now: float) -> Signed | None:
         """Whose request it would be; None is answered as a wrong signature is."""
         try:
-            application = self._storage.application(claim.application)
             token = self._token(claim, token_kind, now)
+            application = (
+                token.application if token else self._storage.application(claim.application)
+            )
         except Missing:
             return None
-        if token is not None and token.application != application:
+        if application.key != claim.application:
             return None
         return Signed(application, claim.parameters, token)
 
