@@ -10,6 +10,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+from oauthlib.oauth1 import Client
 
 import timetric
 from tests.test_serve import Machine, Service, machine  # noqa: F401
@@ -173,3 +174,20 @@ def test_the_server_hands_on_what_signatures_need(machine: Machine) -> None:  # 
     assert reply.status == 400
     assert len(reply.headers.get_all("Date") or []) == 1
     connection.close()
+
+
+@pytest.mark.parametrize(("flags", "status"), [(["--trust-proxy"], 404), ([], 401)])
+def test_a_proxy_is_trusted_when_told_to(
+    machine: Machine,  # noqa: F811
+    flags: list[str],
+    status: int,
+) -> None:
+    service = machine.serve("--base-url", "https://ts.example/", *flags)
+    key = added(machine, service)["consumer_key"]
+    config = json.loads(machine.run("app", "token", key, "--user", "owner").stdout)
+    application = Client(
+        key, config["consumer_secret"], config["oauth_token"], config["oauth_secret"]
+    )
+    _, headers, _ = application.sign("http://ts.example/series/x/")
+    headers["X-Forwarded-Proto"] = "http"
+    assert send(f"{service.url}series/x/", "GET", None, headers)[0] == status
