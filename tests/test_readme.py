@@ -5,6 +5,7 @@ from __future__ import annotations
 import doctest
 import json
 import os
+import re
 import shlex
 import subprocess
 import sys
@@ -16,7 +17,9 @@ from docutils import nodes
 from docutils.core import publish_doctree
 
 import timetric
-from tests.conftest import ROOT, RunningService
+from tests.conftest import ROOT
+from tests.test_cli_apps import FORM, added, first_link, send, signed_in
+from tests.test_serve import Machine, machine  # noqa: F401
 
 README = ROOT / "README.txt"
 
@@ -33,13 +36,34 @@ def commands(beginning: str) -> list[str]:
 
 
 def test_the_client_examples_work(
-    service: RunningService, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    machine: Machine,  # noqa: F811
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    for key, value in service.config.items():
-        monkeypatch.setenv(f"TIMETRIC_{key.upper()}", value)
+    """As they stand, but for the application's key and secret; a user authorizes it meanwhile."""
+    service = machine.serve()
+    session = signed_in(first_link(service))
+    pins = []
+
+    def open_page(url: str) -> bool:
+        _, _, page = send(url, "POST", b"decision=authorize", {**FORM, **session})
+        pins.extend(re.findall(r'class="pin">([^<]+)<', page))
+        return True
+
+    for name in set(os.environ) - set(machine.environment):
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("HOME", str(machine.home))
+    monkeypatch.setattr("webbrowser.open", open_page)
+    monkeypatch.setattr("builtins.input", lambda _: pins.pop())
     monkeypatch.chdir(tmp_path)
     Path("oranges.csv").write_text("2009-03-12T08:00:00,11\n")
-    assert doctest.testfile(str(README), module_relative=False).failed == 0
+    conf = '{"authtype": "oauth", "consumer_key": "XXX", "consumer_secret": "XXX"}'
+    text = README.read_text(encoding="utf-8")
+    assert conf in text
+    examples = doctest.DocTestParser().get_doctest(
+        text.replace(conf, repr(added(machine, service))), {}, "README.txt", None, None
+    )
+    assert doctest.DocTestRunner().run(examples).failed == 0
 
 
 def test_the_service_commands_work(tmp_path: Path) -> None:
@@ -67,7 +91,7 @@ def test_the_service_commands_work(tmp_path: Path) -> None:
             services.callback(process.terminate)
             assert process.stdout is not None
             first_lines.append(process.stdout.readline())
-        config = json.loads(printed[-1])
+        config = json.loads(next(text for text in printed if "apitoken_key" in text))
         config["url"] = first_lines[0].split()[-1]
         with timetric.TimetricClient(config) as ann:
             series = ann.create_series([(1, 2)], title="Oranges", caption="In the bowl")
