@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 import tempfile
 from contextlib import ExitStack
@@ -22,10 +23,11 @@ CONTENDERS: list[Contender] = [Timetric(), InfluxDB(), VictoriaMetrics(), Rows()
 
 def main() -> None:
     options = _parser().parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("benchmarks: told to end"))
     measures = [measure for measure in MEASURES if options.only in ("", measure.name)]
     if not measures:
-        names = ", ".join(measure.name for measure in MEASURES)
-        sys.exit(f"benchmarks: there is no measure {options.only}; there are {names}")
+        known = ", ".join(measure.name for measure in MEASURES)
+        sys.exit(f"benchmarks: there is no measure {options.only}; there are {known}")
     installed = [contender for contender in CONTENDERS if contender.is_installed()]
     for contender in CONTENDERS:
         print(f"{contender.name}: {contender.remark if contender in installed else 'missing'}")

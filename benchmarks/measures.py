@@ -30,7 +30,8 @@ class Measure(NamedTuple):
 
 
 MEASURES = [
-    Measure("ingest", "upload {large:,} rows", "s", uploads.large),
+    Measure("ingest", "upload {large:,} rows", "s", uploads.large("readable")),
+    Measure("ingest-ack", "... until acknowledged", "s", uploads.large("acknowledged")),
     Measure("ingest-huge", "upload {huge:,} rows", "s", uploads.huge),
     Measure("write", "write single points, 1 client", "/s", writes.alone),
     Measure("write-8", "write single points, 8 clients", "/s", writes.eight),

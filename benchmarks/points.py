@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import numpy as np
 import orjson
@@ -13,12 +13,14 @@ START = 1_000_000_000  # Unix seconds: 2001; ten million minutes later it is 202
 STEP = 60  # seconds between points
 PIECE = 500_000  # rows that are turned into text at a time
 
+Column = NDArray[Any]  # of float64, or of int64
+
 
 class Points(NamedTuple):
     """Timestamps in Unix seconds, ascending, and values."""
 
-    t: NDArray[np.float64]
-    v: NDArray[np.float64]
+    t: Column
+    v: Column
 
 
 def regular(rows: int) -> Points:
@@ -27,8 +29,8 @@ def regular(rows: int) -> Points:
 
 
 def jittered(rows: int) -> Points:
-    """One about every minute, in whole milliseconds; values as in regular."""
-    offsets = np.random.default_rng(2).integers(-20_000, 20_000, rows)
+    """One a minute, give or take half a second, in whole milliseconds; values as in regular."""
+    offsets = np.random.default_rng(2).integers(-500, 500, rows)
     return Points((1000 * (START + STEP * np.arange(rows)) + offsets) / 1000, _walk(rows))
 
 
@@ -51,12 +53,12 @@ def shifted(points: Points) -> Points:
 
 def seconds_csv(points: Points) -> bytes:
     """Rows of ``timestamp,value``, Unix seconds."""
-    return b"".join(_rows(points, lambda t: t, b"%b,%b\n"))
+    return _rows(points, _seconds, b"%b,%b\n")
 
 
 def milliseconds_csv(points: Points) -> bytes:
     """Rows of ``timestamp,value``, whole Unix milliseconds."""
-    return b"".join(_rows(points, _whole(1000), b"%b,%b\n"))
+    return _rows(points, _milliseconds, b"%b,%b\n")
 
 
 def line_protocol(points: Points, series: str, batch: int) -> list[bytes]:
@@ -65,29 +67,38 @@ def line_protocol(points: Points, series: str, batch: int) -> list[bytes]:
     bodies = []
     for start in range(0, len(points.t), batch):
         part = Points(points.t[start : start + batch], points.v[start : start + batch])
-        bodies.append(b"".join(_rows(part, _nanoseconds, form, swapped=True)))
+        bodies.append(_rows(part, _nanoseconds, form, swapped=True))
     return bodies
 
 
-def _walk(rows: int) -> NDArray[np.float64]:
+def _walk(rows: int) -> Column:
     return np.round(20 + np.cumsum(np.random.default_rng(1).normal(0, 0.1, rows)), 2)
 
 
-def _whole(factor: int):
-    return lambda t: np.round(t * factor).astype(np.int64)
+def _milliseconds(t: Column) -> Column:
+    return np.round(t * 1000).astype(np.int64)
 
 
-def _nanoseconds(t: NDArray[np.float64]) -> NDArray[np.int64]:
+def _nanoseconds(t: Column) -> Column:
     """Whole microseconds as nanoseconds: doubles of this size hold no more."""
     return np.round(t * 1_000_000).astype(np.int64) * 1000
 
 
-def _rows(points: Points, times, form: bytes, *, swapped: bool = False) -> Iterator[bytes]:
+def _seconds(t: Column) -> Column:
+    return t
+
+
+def _rows(
+    points: Points, times: Callable[[Column], Column], form: bytes, *, swapped: bool = False
+) -> bytes:
+    """A line for each point, of its time and value, or of value and time."""
+    pieces = []
     for start in range(0, len(points.t), PIECE):
         t = _cells(times(points.t[start : start + PIECE]))
         v = _cells(points.v[start : start + PIECE])
-        yield b"".join(map(form.__mod__, zip(v, t) if swapped else zip(t, v)))
+        pieces.append(b"".join(map(form.__mod__, zip(v, t) if swapped else zip(t, v))))
+    return b"".join(pieces)
 
 
-def _cells(column: NDArray[np.float64] | NDArray[np.int64]) -> list[bytes]:
+def _cells(column: Column) -> list[bytes]:
     return orjson.dumps(column, option=orjson.OPT_SERIALIZE_NUMPY)[1:-1].split(b",")

@@ -14,6 +14,9 @@ from pathlib import Path
 from benchmarks.wire import Wire
 
 PATIENCE = 60  # seconds that a server gets to start or to end in
+AWAKE = (
+    0.3  # seconds until all threads run again after a stop; a signal before may go to any of them
+)
 
 
 class Server:
@@ -56,9 +59,7 @@ def serving(
             _wait(process, is_ready, scratch)
             yield server
         finally:
-            server.thaw()
-            process.terminate()
-            process.wait(PATIENCE)
+            _end(server, process)
 
 
 def answers(address: str, path: str) -> bool:
@@ -81,6 +82,17 @@ def _wait(process: subprocess.Popen[bytes], is_ready: Callable[[], bool], scratc
         if process.poll() is not None or time.monotonic() > end:
             raise RuntimeError(f"the server did not start; {scratch}/output.txt may say why")
         time.sleep(0.1)
+
+
+def _end(server: Server, process: subprocess.Popen[bytes]) -> None:
+    server.thaw()
+    time.sleep(AWAKE)
+    process.terminate()
+    try:
+        process.wait(PATIENCE)
+    except subprocess.TimeoutExpired:  # told, and all of it ended all the same
+        os.killpg(process.pid, signal.SIGKILL)
+        raise
 
 
 def _family(pid: int) -> Iterator[int]:

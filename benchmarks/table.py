@@ -48,7 +48,7 @@ def _cell(row: Row, name: str) -> str:
     """Median, least and most of all rounds, and the ratio to ours."""
     figures = row.figures[name]
     if not figures:
-        return "-"
+        return ""
     cell = _number(statistics.median(figures))
     if len(figures) > 1:
         cell += f" ({_number(min(figures))} to {_number(max(figures))})"

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import NamedTuple
+
 from benchmarks.clock import timed
 from benchmarks.points import STEP, Points, shifted
 from benchmarks.stage import Actor, Stage, new_name
@@ -11,22 +14,34 @@ from benchmarks.writers import Task, own_task, writing
 PROCESSES, THREADS = 4, 8
 
 
-def large(stage: Stage, actor: Actor) -> float:
-    return _ingest(actor, stage.large)
+class Upload(NamedTuple):
+    """Seconds until all rows are acknowledged, and until they can be read."""
+
+    acknowledged: float
+    readable: float
+
+
+def large(figure: str) -> Callable[[Stage, Actor], float | None]:
+    """The measure of one figure of Upload."""
+    return lambda stage, actor: getattr(stage.found(_large, actor), figure)
 
 
 def huge(stage: Stage, actor: Actor) -> float | None:
-    return _ingest(actor, stage.huge) if actor.contender.takes_much else None
+    return _upload(actor, stage.huge).readable if actor.contender.takes_much else None
 
 
-def _ingest(actor: Actor, points: Points) -> float:
-    """Seconds until all is acknowledged, in a new series."""
+def _large(stage: Stage, actor: Actor) -> Upload:
+    return _upload(actor, stage.large)
+
+
+def _upload(actor: Actor, points: Points) -> Upload:
+    """Of a new series."""
     session, name = actor.connect(), new_name()
     bodies = session.bodies(name, points)
-    seconds, _ = timed(session.store, name, bodies)
-    session.settle()
+    acknowledged, _ = timed(session.store, name, bodies)
+    settled, _ = timed(session.settle)
     actor.note(name, points)
-    return seconds
+    return Upload(acknowledged, acknowledged + settled)
 
 
 def longest_wait(stage: Stage, actor: Actor) -> float | None:

@@ -39,7 +39,7 @@ class Session(Protocol):
         """The whole series as ``(timestamp, value)``, by the Python client that is made for it."""
 
     def settle(self) -> None:
-        """Wait until what was acknowledged is on the disk and can be read."""
+        """Wait until what was acknowledged can be read."""
 
 
 class Running(NamedTuple):

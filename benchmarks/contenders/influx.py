@@ -71,7 +71,7 @@ class InfluxSession:
             return [(point["time"] / 1e9, point["v"]) for point in points]
 
     def settle(self) -> None:
-        """Nothing to wait for: what was acknowledged is in its log, on the disk."""
+        """Nothing to wait for: what was acknowledged can be read."""
 
     def _query(self, query: str, **options: str) -> bytes:
         fields = {"db": DATABASE, "q": query, "epoch": "ns", **options}

@@ -62,7 +62,7 @@ class TimetricSession:
             return list(client.series(self._paths[series].split("/")[2]))
 
     def settle(self) -> None:
-        """Nothing to wait for: what was acknowledged is on the disk."""
+        """Nothing to wait for: what was acknowledged can be read."""
 
 
 class Timetric:

@@ -49,7 +49,7 @@ class VictoriaSession:
         """There is no client of its own for Python."""
 
     def settle(self) -> None:
-        """Have what is still in memory written; it acknowledges about a second before that."""
+        """Have it make what it has acknowledged readable at once, instead of within a second."""
         self._wire.get("/internal/force_flush")
 
     def _export(self, series: str, **bounds: str) -> bytes:
@@ -65,8 +65,8 @@ class VictoriaMetrics:
     name = "VictoriaMetrics"
     takes_much = True
     remark = (
-        "acknowledges a write about a second before it is on the disk or can be read, and loses "
-        "it when killed then; two points at one instant both stay; times are whole milliseconds; "
+        "acknowledges a write before it is on the disk or can be read, and loses it when killed "
+        "then; two points at one instant both stay; times are whole milliseconds; "
         "no credentials asked"
     )
 
