@@ -139,9 +139,7 @@ def test_blocks_out_of_order_are_found(tmp_path: Path) -> None:
     t[5:7] = 6.0, 5.0
     block = encode(Columns(t, t % 7))
     with closing(sqlite3.connect(tmp_path / "timetric.sqlite3")) as db:
-        db.execute(
-            "UPDATE blocks SET first = 0, final = 3332, crc = ? WHERE key = 1", (block.crc,)
-        )
+        db.execute("UPDATE blocks SET first = 0, final = 3332, crc = ? WHERE key = 1", (block.crc,))
         db.execute(
             "UPDATE bodies SET times = ?, vals = ? WHERE key = 1", (block.times, block.values)
         )
