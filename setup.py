@@ -23,6 +23,7 @@ SERVER = [
 PANDAS = ["pandas>=2"]
 TEST = [
     "build>=1.2",
+    "flask>=3",  # the example in docs/webapp
     "hypothesis>=6.100",
     "mypy>=1.19",
     "oauthlib>=3.2.2,<5",  # another's view of our signatures
