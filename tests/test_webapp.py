@@ -41,15 +41,18 @@ class Page(NamedTuple):
 
 
 class Visits(HTTPRedirectHandler):
-    """Follows redirects, and notes what address each leads to."""
+    """Follows redirects unless told not to, and notes what address each leads to."""
 
     def __init__(self) -> None:
         self.urls: list[str] = []
+        self.follows = True
 
     def redirect_request(
         self, req: Request, fp: Any, code: int, msg: str, headers: HTTPMessage, newurl: str
     ) -> Request | None:
         self.urls.append(newurl)
+        if not self.follows:
+            return None
         return super().redirect_request(req, fp, code, msg, headers, newurl)
 
 
@@ -253,6 +256,15 @@ def test_nobody_is_connected_by_the_callback_of_another_user(
     assert "oauth_verifier=" in page.url
     assert (page.status, button(page)) == (403, "Connect")
     assert "access" not in webapp.tokens("bob") | webapp.tokens("ann")
+
+    # nor does it spoil his own, which he has allowed: five wrong verifiers would end it
+    bob.browser.visits.follows = False
+    assert bob.browser.press(asked["bob"], decision="authorize").status == 303
+    bob.browser.visits.follows = True
+    own = bob.browser.visits.urls[-1]
+    for _ in range(6):
+        assert bob.browser.open(page.url).status == 403
+    assert button(bob.browser.open(own)) == "Start"
 
 
 def test_no_secret_gets_into_an_address_or_the_log(webapp: WebApp, ann: Person) -> None:

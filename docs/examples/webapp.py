@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sqlite3
 from contextlib import closing
 from functools import lru_cache, partial
@@ -12,17 +13,16 @@ from flask import Flask, redirect, render_template_string, request, session, url
 import timetric
 from timetric.oauth1 import Token
 
-PAGE = """<!doctype html><title>Counters</title><p>{{ text }}</p>
-{% if button %}<form method="post"{% if action %} action="{{ action }}"{% endif %}>
-  {% if field %}<input name="{{ field }}" required>{% endif %} <button>{{ button }}</button>
-</form>{% endif %}"""
+PAGE = """<!doctype html><title>Counters</title><p>{{ text }}</p>{% if button %}
+<form method="post"{% if action %} action="{{ action }}"{% endif %}>{% if field %}
+<input name="{{ field }}" required>{% endif %} <button>{{ button }}</button></form>{% endif %}"""
 page = partial(render_template_string, PAGE)
 STATUS = {timetric.BadRequest: 400, timetric.Forbidden: 403, timetric.NotFound: 404}
 
 app = Flask(__name__)
 app.config.from_mapping(DATABASE="webapp.db", SESSION_COOKIE_SAMESITE="Lax")
 app.config.from_prefixed_env()
-app.logger.setLevel("INFO")
+logging.basicConfig(level="INFO")
 
 application = timetric.TimetricClient()  # shared by all threads; it acts for no user
 
