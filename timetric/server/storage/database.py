@@ -74,7 +74,7 @@ class Database:
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
         """A short transaction that sees one state; never held while a network peer is slow."""
-        with self._connection() as db, _told():
+        with self._connection() as db:
             db.execute("BEGIN")
             try:  # ends whatever happens, or the connection would keep the old state
                 yield db
@@ -83,7 +83,7 @@ class Database:
 
     def row(self, statement: str, parameters: tuple[object, ...]) -> Any:
         """The first row of one statement, which sees one state by itself; None without one."""
-        with self._connection() as db, _told():
+        with self._connection() as db:
             return db.execute(statement, parameters).fetchone()
 
     def write(self, job: Callable[[sqlite3.Connection], T]) -> T:
@@ -142,12 +142,11 @@ class Database:
             self._store(batch[:1])
 
     def _store(self, batch: list[Write]) -> None:
-        with self._alone(), self._connection() as db, _told():
+        with self._alone(), self._connection() as db:
             db.execute("BEGIN IMMEDIATE")
             with db:
-                run = _run if len(batch) > 1 else _run_alone
                 for write in batch:
-                    run(db, write)
+                    _run(db, write)
         for write in batch:
             write.done = True
 
@@ -177,11 +176,16 @@ class Database:
             db = self._idle.pop()
         except IndexError:  # all are in use
             db = self._connect()
-        with ExitStack() as undo:
-            undo.callback(db.close)  # after an error it is not used again
-            yield db
-            undo.pop_all()
-        self._idle.append(db)
+        whole = False
+        try:
+            with _told():
+                yield db
+            whole = True
+        finally:  # after an error it is not used again
+            if whole:
+                self._idle.append(db)
+            else:
+                db.close()
 
     def _connect(self) -> sqlite3.Connection:
         with _told():
@@ -216,22 +220,19 @@ def create_file(directory: Path) -> Path:
     return path
 
 
-def _run_alone(db: sqlite3.Connection, write: Write) -> None:
-    """The only write of a transaction, which undoes itself with it."""
-    write.error = None
-    write.result = write.job(db)
-
-
 def _run(db: sqlite3.Connection, write: Write) -> None:
-    """One write of several in a transaction: what it refuses to do undoes itself alone."""
+    """One write, perhaps of several in a transaction.
+
+    One that refuses before it has changed anything hinders no other; so no savepoint is needed.
+    """
     write.error = None
-    db.execute("SAVEPOINT write")
+    before = db.total_changes
     try:
         write.result = write.job(db)
     except StorageError as error:
+        if db.total_changes != before:  # all are undone, and done again one by one
+            raise
         write.error = error
-        db.execute("ROLLBACK TO write")
-    db.execute("RELEASE write")
 
 
 @contextmanager
