@@ -651,6 +651,22 @@ def test_an_upload_that_nobody_takes_meets_the_timeout() -> None:
     assert error.sent
 
 
+def answer_late(peer: Peer) -> None:
+    """Take a second for it, as storing a large upload may."""
+    while peer.request():
+        peer.over.wait(1)
+        peer.send(OK)
+
+
+def test_the_answer_to_a_large_upload_may_take_longer_than_the_timeout() -> None:
+    with misbehaving(answer_late, answer_late) as service:
+        transport = Transport(timeout=0.5, deadline=PATIENCE, retries=0)
+        assert call(transport, service, "POST", UPLOAD * 3) == b"fine"
+        error = failure(timetric.DeadlineExceeded, transport, service, "POST", b"1,2")
+        assert "timeout of 0.5 s" in str(error)
+        transport.close()
+
+
 def test_a_tls_handshake_that_is_not_answered_meets_the_timeout() -> None:
     def say_nothing(peer: Peer) -> None:
         peer.over.wait(PATIENCE)

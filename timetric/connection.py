@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 
 _PIECE = 1 << 16  # bytes of an upload sent at a time
 
+#: Bytes of an upload that a service stores in a second, at the least.
+_STORED = 1 << 20
+
 #: What a write raises when the peer has hung up, over TCP and over TLS.
 _HUNG_UP = (BrokenPipeError, ConnectionResetError, ssl.SSLEOFError, ssl.SSLZeroReturnError)
 
@@ -92,11 +95,12 @@ class Connection(http.client.HTTPConnection):
         be read.
         """
         self._stage, self._sent = "connecting to", False
+        self.limits.grace = 0.0
         try:
             with self._translated():
                 self._ready()
                 whole = self._send_request(method, target, headers, body)
-                response, content = self._receive(limit)
+                response, content = self._receive(limit, int(headers.get("content-length", 0)))
             if response.status < 300 and not whole:
                 raise BadReply(f"{self.service} answered before it had the whole upload")
             self._idle = whole
@@ -154,9 +158,11 @@ class Connection(http.client.HTTPConnection):
             self._sent = True
             view = view[count:]
 
-    def _receive(self, limit: int) -> tuple[http.client.HTTPResponse, bytes]:
+    def _receive(self, limit: int, uploaded: int) -> tuple[http.client.HTTPResponse, bytes]:
         self._stage = "waiting for"
+        self.limits.grace = uploaded / _STORED
         response = self.getresponse()
+        self.limits.grace = 0.0
         self._stage = "reading the reply of"
         return response, reply.read(response, limit)
 
