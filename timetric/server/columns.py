@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from functools import cache
-from io import BytesIO
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -109,15 +108,17 @@ def parse_csv(lines: bytes, first: int = 1) -> Columns:
 
 def _parse_by_arrow(body: bytes) -> Columns | None:
     """By pyarrow, where it is installed; None for anything but finite numbers."""
-    csv = _arrow_csv()
-    if csv is None or body.translate(None, _LETTERS) != body:
+    arrow = _arrow()
+    if arrow is None or body.translate(None, _LETTERS) != body:
         return None
-    read = csv.ReadOptions(
+    read = arrow.csv.ReadOptions(
         column_names=Columns._fields, use_threads=False, block_size=len(body) + 1
     )
-    convert = csv.ConvertOptions(column_types=dict.fromkeys(Columns._fields, "float64"))
+    convert = arrow.csv.ConvertOptions(column_types=dict.fromkeys(Columns._fields, "float64"))
     try:
-        table = csv.read_csv(BytesIO(body), read_options=read, convert_options=convert)
+        table = arrow.csv.read_csv(
+            arrow.BufferReader(body), read_options=read, convert_options=convert
+        )
     except ValueError:  # numerals that make no number, such as 1-2
         return None
     if any(column.null_count for column in table.columns):
@@ -127,13 +128,13 @@ def _parse_by_arrow(body: bytes) -> Columns | None:
 
 
 @cache
-def _arrow_csv() -> Any:
+def _arrow() -> Any:
     """It takes 50 MB and a fifth of a second to load, so only a large upload does."""
     try:
-        from pyarrow import csv
+        import pyarrow.csv
     except ImportError:  # the extra "arrow" is not installed
         return None
-    return csv
+    return pyarrow
 
 
 def _parse_numbers(text: bytes, count: int) -> Columns | None:
