@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -16,6 +17,11 @@ import timetric
 from timetric.config import Config
 
 ROOT = Path(__file__).parent.parent
+
+# Under nohup, or in a script's background, these are ignored, and so they would be by every
+# service that a test starts and means to end.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 #: Which Python runs the service; the client's tests also run on Pythons that can't.
 SERVICE_PYTHON = os.environ.get("TIMETRIC_TEST_PYTHON", sys.executable)
