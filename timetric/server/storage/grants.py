@@ -216,9 +216,7 @@ class Grants:
         return User(*_found(self._row(statement, digest, now), "there is no such session"))
 
     def _row(self, statement: str, *values: object) -> Any:
-        """The first row, or None."""
-        with self._database.reading() as db:
-            return db.execute(statement, values).fetchone()
+        return self._database.row(statement, values)
 
     def _delete(self, statement: str, values: str | tuple[object, ...], missing: str) -> None:
         def job(db: sqlite3.Connection) -> None:
