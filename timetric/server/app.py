@@ -8,6 +8,7 @@ import re
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from email.utils import formatdate
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from falcon import App, HTTPError, Request, Response
@@ -161,13 +162,19 @@ class Frame:
 
         try:
             # The service's own time; clients whose timestamp is refused set their clocks by it.
-            stamps.append(("Date", formatdate(self._clock(), usegmt=True)))
+            stamps.append(("Date", _date(int(self._clock()))))
             reply = self._app(environ, start)
         except Exception:  # the one place for faults of our own
             method, path = environ["REQUEST_METHOD"], _shown(environ["PATH_INFO"])
             log.exception("request %s failed: %s %r", request_id, method, path)
             reply = _own_fault(start)
         return _and_drain(reply, environ) if statuses[-1] >= 400 else reply
+
+
+@lru_cache(maxsize=1)
+def _date(now: int) -> str:
+    """A time in Unix seconds as HTTP writes it (RFC 9110, 5.6.7); asked for often each second."""
+    return formatdate(now, usegmt=True)
 
 
 def _own_fault(start_response: StartResponse) -> list[bytes]:

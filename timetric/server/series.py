@@ -164,7 +164,7 @@ class SeriesResource:
     def _to_read(self, req: Request, id: str) -> Series:
         """The series, when whoever asks may read it. Raises Problem."""
         user = self._identity.user(req)
-        series = self._find(id)
+        series = self._find(id, self._storage.series)
         if series and (series.metadata.public or series.owner == user):
             return series
         if user is None:
@@ -174,16 +174,16 @@ class SeriesResource:
     def _to_write(self, req: Request, id: str) -> Series:
         """The series, when whoever asks may write to it. Raises Problem."""
         user = self._identity.required(req)
-        series = self._find(id)
+        series = self._find(id, self._storage.known_series)
         if series and series.owner == user:
             return series
         if series and series.metadata.public:
             raise Problem(403, "The series is someone else's.")
         raise Problem(404, _ABSENT)
 
-    def _find(self, id: str) -> Series | None:
+    def _find(self, id: str, look_up: Callable[[str], Series]) -> Series | None:
         try:
-            return self._storage.series(id)
+            return look_up(id)
         except Missing:  # what is answered then depends on who asks
             return None
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 from urllib.parse import quote, urlsplit
 
 from falcon import Request, Response
@@ -30,21 +31,22 @@ class Site:
         self._hosts = frozenset(map(_plain_host, hosts))
         self._trusts = trust_proxy is not None
         self._proxies = frozenset(map(_plain_host, trust_proxy or ()))
+        self._own_url = lru_cache(maxsize=64)(self._find_own_url)  # the same for nearly all
 
     def process_request(self, req: Request, resp: Response) -> None:
-        req.context.base_url = self._base_url or self._own_url(req)
-        req.context.scheme = urlsplit(req.context.base_url).scheme
+        base_url = self._base_url or self._own_url(req.scheme, req.get_header("Host") or "")
+        req.context.base_url = base_url
+        req.context.scheme = base_url.partition(":")[0].lower()
         if self._trusts and self._is_proxy(req.remote_addr):
             _check_forwarded_host(req)
             forwarded = _last(req, "X-Forwarded-Proto").lower()
             req.context.scheme = forwarded if forwarded in _PORTS else req.context.scheme
 
-    def _own_url(self, req: Request) -> str:
+    def _find_own_url(self, scheme: str, host: str) -> str:
         """The address of the Host header, which any page can make a browser send: so only ours."""
-        host = req.get_header("Host") or ""
         match = _HOST.fullmatch(host)
         if match and self._is_ours(_plain_host(match["name"])):
-            return f"{req.scheme}://{host}/"
+            return f"{scheme}://{host}/"
         raise Problem(
             421,
             "The service does not know itself under this Host; start it with --base-url and the "

@@ -238,6 +238,12 @@ class Storage(Protocol):
     def series(self, id: str) -> Series:
         """Raises Missing."""
 
+    def known_series(self, id: str) -> Series:
+        """Whose it is and what it is, as it stands; what each write changes may be old.
+
+        That is ``updated``, ``points``, ``version`` and ``generation``. Raises Missing.
+        """
+
     def merge(self, series: Series, points: Columns, now: float) -> None:
         """Add points; one at a timestamp that exists replaces it. Raises Missing."""
 

@@ -52,7 +52,7 @@ def release(db: sqlite3.Connection, keys: Iterable[int]) -> None:
 def sweep(database: Database) -> None:
     """Take away what is loose and nobody claims."""
     while database.row("SELECT 1 FROM loose WHERE claimed = 0 LIMIT 1", ()):
-        database.write(sweep_some)
+        database.write(sweep_some, amends=False)
 
 
 def clean(database: Database) -> None:
@@ -84,7 +84,7 @@ class Stage:
 
     def __exit__(self, *_: object) -> None:
         """Release what was not put into blocks, and sweep."""
-        self._database.write(lambda db: release(db, self._keys))
+        self._database.write(lambda db: release(db, self._keys), amends=False)
         sweep(self._database)
 
     def __contains__(self, stretch: Stretch) -> bool:
@@ -102,6 +102,6 @@ class Stage:
         self._packer.flush()
 
     def _store(self, blocks: list[Block]) -> list[int]:
-        keys = self._database.write(lambda db: put_claimed(db, blocks))
+        keys = self._database.write(lambda db: put_claimed(db, blocks), amends=False)
         self._keys += keys
         return keys

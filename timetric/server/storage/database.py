@@ -8,11 +8,13 @@ import sqlite3
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, nullcontext
 from pathlib import Path
+from types import TracebackType
 from typing import Any, TypeVar
 
 from timetric.server.storage import Damaged, Full, StorageError, Unavailable
+from timetric.server.storage.epoch import Epoch
 
 T = TypeVar("T")
 
@@ -34,13 +36,42 @@ _FAULTS: dict[str, type[StorageError]] = {
 class Write:
     """A write that waits for its turn to be committed, alone or with others."""
 
-    def __init__(self, job: Callable[[sqlite3.Connection], Any]) -> None:
+    def __init__(self, job: Callable[[sqlite3.Connection], Any], *, amends: bool) -> None:
         self.job = job
+        self.amends = amends
         self.result: Any = None
         self.error: StorageError | None = None
         self.done = False
         self.by_itself = False  # since a commit with others failed
-        self.called = threading.Event()  # it is done, or its turn to commit for all
+        # Let go when it is done, or its turn to commit for all; cheaper than an Event.
+        self.called = threading.Lock()
+        self.called.acquire()
+
+
+class Lease:
+    """A connection for as long as a ``with`` statement, in which SQLite's faults become ours."""
+
+    def __init__(self, idle: deque[sqlite3.Connection], connect: Callable[[], sqlite3.Connection]):
+        self._idle = idle
+        try:
+            self._db = idle.pop()
+        except IndexError:  # all are in use
+            self._db = connect()
+
+    def __enter__(self) -> sqlite3.Connection:
+        return self._db
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if error is None:
+            self._idle.append(self._db)
+            return
+        self._db.close()  # after an error it is not used again
+        _tell(error)
 
 
 class Database:
@@ -55,11 +86,14 @@ class Database:
         self.path = path
         self._synchronous = _SYNCHRONOUS[durability]
         self._idle: deque[sqlite3.Connection] = deque()
+        self._looking_up = threading.Lock()
         self._mutex = threading.Lock()
         self._waiting: list[Write] = []
         self._committing = False
         self._lock = _lock_file(path.with_suffix(".lock"))  # held while one commits,
         self._open = _lock_file(path.with_suffix(".open"))  # and while one is there
+        with self._alone():
+            self.epoch = Epoch(self._lock)
 
     def if_alone(self, job: Callable[[], None]) -> None:
         """Do this, unless another process has the store open; none can open it meanwhile."""
@@ -74,7 +108,7 @@ class Database:
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
         """A short transaction that sees one state; never held while a network peer is slow."""
-        with self._connection() as db:
+        with self._lease() as db:
             db.execute("BEGIN")
             try:  # ends whatever happens, or the connection would keep the old state
                 yield db
@@ -82,21 +116,26 @@ class Database:
                 db.rollback()
 
     def row(self, statement: str, parameters: tuple[object, ...]) -> Any:
-        """The first row of one statement, which sees one state by itself; None without one."""
-        with self._connection() as db:
+        """The first row of one statement, which sees one state by itself; None without one.
+
+        For a look-up by key. One goes at a time: each call of SQLite's lets go of the
+        interpreter's lock, and threads that fight for it there take twice as long.
+        """
+        with self._looking_up, self._lease() as db:
             return db.execute(statement, parameters).fetchone()
 
-    def write(self, job: Callable[[sqlite3.Connection], T]) -> T:
+    def write(self, job: Callable[[sqlite3.Connection], T], *, amends: bool = True) -> T:
         """Run ``job`` in a transaction that is alone with the store, and commit it.
 
-        What it raises is raised here, and nothing of it has been stored.
+        What it raises is raised here, and nothing of it has been stored. It ``amends`` unless it
+        leaves alone all that is kept as Known.
         """
-        write = Write(job)
+        write = Write(job, amends=amends)
         with self._mutex:
             self._waiting.append(write)
             leads, self._committing = not self._committing, True
         if not leads:
-            write.called.wait()
+            write.called.acquire()
         if not write.done:
             self._commit_waiting()
         if write.error is not None:
@@ -112,7 +151,7 @@ class Database:
             raise StorageError(f"can't make the file {path}: {error.strerror}") from error
         with ExitStack() as undo, _told():
             undo.callback(path.unlink)
-            with self._connection() as db, closing(sqlite3.connect(path)) as copy:
+            with self._lease() as db, closing(sqlite3.connect(path)) as copy:
                 db.backup(copy)
             undo.pop_all()
 
@@ -142,9 +181,10 @@ class Database:
             self._store(batch[:1])
 
     def _store(self, batch: list[Write]) -> None:
-        with self._alone(), self._connection() as db:
+        with self._alone(), self._lease() as db:
             db.execute("BEGIN IMMEDIATE")
-            with db:
+            amends = any(write.amends for write in batch)
+            with self.epoch.changing() if amends else nullcontext(), db:
                 for write in batch:
                     _run(db, write)
         for write in batch:
@@ -160,7 +200,7 @@ class Database:
             successors = self._waiting[:1]
             self._committing = bool(successors)
         for write in [write for write in batch if write.done] + successors:
-            write.called.set()
+            write.called.release()
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
@@ -170,22 +210,8 @@ class Database:
         finally:
             fcntl.flock(self._lock, fcntl.LOCK_UN)
 
-    @contextmanager
-    def _connection(self) -> Iterator[sqlite3.Connection]:
-        try:
-            db = self._idle.pop()
-        except IndexError:  # all are in use
-            db = self._connect()
-        whole = False
-        try:
-            with _told():
-                yield db
-            whole = True
-        finally:  # after an error it is not used again
-            if whole:
-                self._idle.append(db)
-            else:
-                db.close()
+    def _lease(self) -> Lease:
+        return Lease(self._idle, self._connect)
 
     def _connect(self) -> sqlite3.Connection:
         with _told():
@@ -241,6 +267,11 @@ def _told() -> Iterator[None]:
     try:
         yield
     except sqlite3.DatabaseError as error:
-        if str(error) not in _FAULTS:
-            raise
+        _tell(error)
+        raise
+
+
+def _tell(error: BaseException) -> None:
+    """Raise ours in place of an error of SQLite's that is the machine's fault."""
+    if isinstance(error, sqlite3.DatabaseError) and str(error) in _FAULTS:
         raise _FAULTS[str(error)](f"the store can't be used: {error}") from error

@@ -62,7 +62,7 @@ class History:
             _close_tail(rows, state, now, added=[True])
             return t, value
 
-        return self._database.write(job)
+        return self._database.write(job, amends=False)
 
     def increment(self, series: Series, amount: float, now: float) -> Point:
         def job(db: sqlite3.Connection) -> Point:
@@ -80,11 +80,13 @@ class History:
             _close_tail(rows, state, now, added=[True])
             return row.t, row.value
 
-        return self._database.write(job)
+        return self._database.write(job, amends=False)
 
     def merge(self, series: Series, points: Columns, now: float) -> None:
         if len(points.t) <= _FEW:
-            self._database.write(lambda db: _merge_few(Tables(db, series.key), points, now))
+            self._database.write(
+                lambda db: _merge_few(Tables(db, series.key), points, now), amends=False
+            )
             return
 
         def job(db: sqlite3.Connection, most: int) -> None:
@@ -100,7 +102,7 @@ class History:
             for most in (*[_MOST_REPACKED] * _TRIES, len(points.t)):
                 self._pack_ahead(stage, series, points)
                 try:
-                    self._database.write(partial(job, most=most))
+                    self._database.write(partial(job, most=most), amends=False)
                     return
                 except _Stale:  # other writes were faster: pack what they have changed
                     continue
@@ -127,7 +129,7 @@ class History:
             put(rows, now)
 
         with self.first_points(points) as put:
-            self._database.write(job)
+            self._database.write(job, amends=False)
         sweep(self._database)
 
     @contextmanager
@@ -143,7 +145,9 @@ class History:
             yield lambda rows, now: _put_in(rows, [stage[whole]], points, now)
 
     def clear(self, series: Series, start: float, end: float, now: float) -> None:
-        self._database.write(lambda db: _clear(Tables(db, series.key), start, end, now))
+        self._database.write(
+            lambda db: _clear(Tables(db, series.key), start, end, now), amends=False
+        )
         sweep(self._database)
 
     def latest(self, series: Series) -> Point | None:

@@ -27,6 +27,7 @@ from timetric.server.storage.check import faults
 from timetric.server.storage.database import Database
 from timetric.server.storage.grants import Grants
 from timetric.server.storage.history import History
+from timetric.server.storage.known import Known
 from timetric.server.storage.migrations import migrate
 from timetric.server.storage.tables import Tables
 
@@ -46,6 +47,8 @@ class SqliteStorage:
         self._grants = Grants(database)
         database.write(lambda db: migrate(db, database.path))
         database.if_alone(lambda: clean(database))
+        self._known_tokens = Known(database.epoch, self._token)
+        self._known_series = Known(database.epoch, self.series)
 
     def close(self) -> None:
         self._database.close()
@@ -93,6 +96,9 @@ class SqliteStorage:
         return [_token(row) for row in rows]
 
     def token(self, key: str) -> Token:
+        return self._known_tokens[key]
+
+    def _token(self, key: str) -> Token:
         row = self._database.row(f"{_TOKEN} WHERE tokens.key = ?", (key,))
         if row is None:
             raise Missing(f"there is no token {key}")
@@ -202,6 +208,9 @@ class SqliteStorage:
         if row is None:
             raise Missing(f"there is no series {id}")
         return _series(row)
+
+    def known_series(self, id: str) -> Series:
+        return self._known_series[id]
 
     # points
 
