@@ -37,9 +37,9 @@ server.storage
 server.storage.*
 server.credentials server.body server.site server.keyring
 server.callback server.signature
-server.pages server.identity
-server.session server.series
-server.account server.oauth
+server.fields server.pages server.identity
+server.access server.session
+server.reading server.series server.account server.oauth
 server.app
 server
 server.serve

@@ -1,0 +1,56 @@
+"""Who may read a series, and who may write to it (protocol.md, Who may)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from falcon import Request
+
+from timetric.server.identity import Identity
+from timetric.server.problem import Problem
+from timetric.server.storage import Missing, Series, Storage, User
+
+_ABSENT = "There is no such series."
+
+
+class Access:
+    """Finds the series of a request, for those who may have it."""
+
+    def __init__(self, storage: Storage, identity: Identity) -> None:
+        self._storage = storage
+        self._identity = identity
+
+    def to_create(self, req: Request) -> User:
+        """Who will own what is made. Raises Problem."""
+        return self._identity.required(req)
+
+    def to_read(self, req: Request, id: str) -> Series:
+        """The series, when whoever asks may read it. Raises Problem."""
+        user = self._identity.user(req)
+        series = self._find(id, self._storage.series)
+        if series and (series.metadata.public or series.owner == user):
+            return series
+        if user is None:
+            raise Problem(401, "There is no such public series; a private one needs credentials.")
+        raise Problem(404, _ABSENT)
+
+    def to_write(self, req: Request, id: str) -> Series:
+        """The series, when whoever asks may write to it. Raises Problem."""
+        user = self._identity.required(req)
+        series = self._find(id, self._storage.known_series)
+        if series and series.owner == user:
+            return series
+        if series and series.metadata.public:
+            raise Problem(403, "The series is someone else's.")
+        raise Problem(404, _ABSENT)
+
+    def _find(self, id: str, look_up: Callable[[str], Series]) -> Series | None:
+        try:
+            return look_up(id)
+        except Missing:  # what is answered then depends on who asks
+            return None
+
+
+def series_url(req: Request, series: Series) -> str:
+    """The series' own address."""
+    return f"{req.context.base_url}series/{series.id}/"
