@@ -15,7 +15,7 @@ class SignInResource:
         self._sessions = sessions
 
     def on_get(self, req: Request, resp: Response, secret: str) -> None:
-        self._show(resp, "sign-in", user=self._sessions.invited(secret))
+        self._show(resp, "sign-in", user=self._sessions.invited(req, secret))
 
     def on_post(self, req: Request, resp: Response, secret: str) -> None:
         self._show(resp, "signed-in", user=self._sessions.sign_in(req, resp, secret))

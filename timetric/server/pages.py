@@ -62,7 +62,7 @@ class PageProblem(Problem):
 
     @property
     def headers(self) -> dict[str, str]:
-        return self._page.headers
+        return {**super().headers, **self._page.headers}
 
     def document(self) -> bytes:
         return self._page.text.encode("utf-8")
