@@ -35,8 +35,9 @@ server.storage
 server.storage.*
 server.credentials server.body server.site server.keyring
 server.callback server.signature
+server.assets
 server.pages server.identity
-server.session server.series
+server.session server.series server.search
 server.account server.oauth
 server.app
 server

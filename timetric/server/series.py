@@ -19,9 +19,9 @@ from timetric.server.columns import EMPTY, Columns, from_points, write_csv
 from timetric.server.credentials import Random, make_id
 from timetric.server.identity import Identity
 from timetric.server.metadata import Metadata
-from timetric.server.pages import series_page
+from timetric.server.pages import OFTEN_ASKED, PageProblem, is_for_a_person, show
 from timetric.server.problem import Problem
-from timetric.server.storage import Missing, Series, Storage, StorageError, Window
+from timetric.server.storage import Missing, Series, Storage, StorageError, User, Window
 from timetric.timestamps import parse_number, parse_timestamp
 
 log = logging.getLogger(__name__)
@@ -29,6 +29,7 @@ log = logging.getLogger(__name__)
 _LIMIT = re.compile(r"0*[1-9][0-9]{0,14}")
 _PARTS = {"start", "after", "end", "series"}  # of a DELETE that means something else than all
 _ABSENT = "There is no such series."
+_SIGN_IN = "There is no such public series. If it is a private one of yours, sign in to see it."
 
 
 class SeriesResource:
@@ -114,10 +115,17 @@ class SeriesResource:
     # reading
 
     def on_get(self, req: Request, resp: Response, id: str) -> None:
-        series = self._to_read(req, id)
-        page = series_page(series, self._storage.latest(series), _url(req, series))
-        resp.text = page.text
-        resp.set_headers(page.headers)
+        series = self._to_show(req, id)
+        show(
+            req,
+            resp,
+            "series",
+            cache_control=OFTEN_ASKED,
+            series=series,
+            about=series.metadata,
+            latest=self._storage.latest(series),
+            url=_url(req, series),
+        )
 
     def on_get_value(self, req: Request, resp: Response, id: str) -> None:
         latest = self._storage.latest(self._to_read(req, id)) or (None, None)
@@ -161,15 +169,23 @@ class SeriesResource:
 
     # who may
 
+    def _to_show(self, req: Request, id: str) -> Series:
+        """The series, for its page, which a browser that is signed in opens too. Raises Problem."""
+        user = self._identity.user(req) or req.context.viewer(req)
+        person = user is None and is_for_a_person(req)
+        stranger = PageProblem(403, _SIGN_IN, title="Sign in first") if person else _stranger()
+        return self._readable(id, user, stranger)
+
     def _to_read(self, req: Request, id: str) -> Series:
         """The series, when whoever asks may read it. Raises Problem."""
-        user = self._identity.user(req)
+        return self._readable(id, self._identity.user(req), _stranger())
+
+    def _readable(self, id: str, user: User | None, stranger: Problem) -> Series:
+        """The series, when the user may read it. Raises Problem, for nobody that for strangers."""
         series = self._find(id, self._storage.series)
         if series and (series.metadata.public or series.owner == user):
             return series
-        if user is None:
-            raise Problem(401, "There is no such public series; a private one needs credentials.")
-        raise Problem(404, _ABSENT)
+        raise Problem(404, _ABSENT) if user else stranger
 
     def _to_write(self, req: Request, id: str) -> Series:
         """The series, when whoever asks may write to it. Raises Problem."""
@@ -186,6 +202,10 @@ class SeriesResource:
             return look_up(id)
         except Missing:  # what is answered then depends on who asks
             return None
+
+
+def _stranger() -> Problem:
+    return Problem(401, "There is no such public series; a private one needs credentials.")
 
 
 def _csv(series: Series, pieces: Iterable[Columns], iso: bool) -> Iterator[bytes]:
