@@ -70,13 +70,11 @@ class Browser:
 
         The page of that name is looked at closely: ``faults_of_look`` and pictures.
         """
-        from selenium.common.exceptions import StaleElementReferenceException, TimeoutException
+        from selenium.common.exceptions import TimeoutException
         from selenium.webdriver.support.ui import WebDriverWait
 
         try:
-            leaving = [StaleElementReferenceException]  # the page before is still there
-            waiting = WebDriverWait(self.driver, HANG, ignored_exceptions=leaving)
-            waiting.until(lambda _: text in self.text)
+            WebDriverWait(self.driver, HANG).until(lambda _: text in self.text)
         except TimeoutException:
             return False
         if page:
@@ -85,7 +83,7 @@ class Browser:
 
     @property
     def text(self) -> str:
-        return self.driver.find_element("tag name", "body").text
+        return str(self.driver.execute_script("return document.body?.innerText ?? ''"))
 
     @property
     def pin(self) -> str:

@@ -36,9 +36,9 @@ server.storage.*
 server.credentials server.body server.site server.keyring
 server.callback server.signature
 server.assets
-server.pages server.identity
-server.session server.series server.search
-server.account server.oauth
+server.fields server.pages server.identity
+server.access server.session
+server.reading server.series server.search server.account server.oauth
 server.app
 server
 server.serve

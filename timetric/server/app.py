@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from falcon import App, HTTPError, Request, Response
 
 from timetric.exceptions import InvalidPoint
+from timetric.server.access import Access
 from timetric.server.account import SignInLinkResource, SignInResource
 from timetric.server.assets import AssetResource
 from timetric.server.body import PIECE, BodyKeeper
@@ -24,8 +25,9 @@ from timetric.server.metadata import BadMetadata
 from timetric.server.oauth import AccessTokenResource, AuthorizeResource, RequestTokenResource
 from timetric.server.pages import PageProblem, Viewers, is_for_a_person, show_problem
 from timetric.server.problem import Problem
+from timetric.server.reading import PointsResource, ValueResource
 from timetric.server.search import HomeResource, SearchResource
-from timetric.server.series import SeriesResource
+from timetric.server.series import CreateResource, SeriesResource
 from timetric.server.session import Sessions
 from timetric.server.signature import Signatures
 from timetric.server.site import Site
@@ -38,16 +40,6 @@ log = logging.getLogger(__name__)
 
 #: What follows this in a path is secret.
 _SECRET = re.compile(r"(/account/sign-in/).*", re.DOTALL)
-
-#: Where each handler of a series is; a last slash is taken off before.
-_SERIES_ROUTES = (
-    ("/create", "create"),
-    ("/series/{id}", None),
-    ("/series/{id}/value/json", "value"),
-    ("/series/{id}/csv", "csv"),
-    ("/series/{id}/csv/unix.csv", "unix"),
-    ("/series/{id}/csv/iso.csv", "iso"),
-)
 
 #: What Falcon's own errors mean here, where it has no words for them.
 _DETAILS = {
@@ -87,14 +79,19 @@ def build_app(
     app = App()
     app.add_middleware(BodyKeeper())
     app.add_middleware(site)
-    app.req_options.strip_url_path_trailing_slash = True
+    app.req_options.strip_url_path_trailing_slash = True  # so no route has one
     signatures = Signatures(storage, keyring, clock, max_body)
     sessions = Sessions(storage, clock, random)
     app.add_middleware(Viewers(sessions.user))
     identity = Identity(ApiToken(storage), OAuthSignature(signatures))
-    series = SeriesResource(storage, identity, clock, random, max_body)
-    for path, suffix in _SERIES_ROUTES:
-        app.add_route(path, series, suffix=suffix)
+    access = Access(storage, identity)
+    app.add_route("/create", CreateResource(storage, access, clock, random, max_body))
+    app.add_route("/series/{id}", SeriesResource(storage, access, clock, max_body))
+    app.add_route("/series/{id}/value/json", ValueResource(storage, access))
+    points = PointsResource(storage, access)
+    app.add_route("/series/{id}/csv", points, suffix="csv")
+    app.add_route("/series/{id}/csv/unix.csv", points, suffix="unix")
+    app.add_route("/series/{id}/csv/iso.csv", points, suffix="iso")
     dance = (storage, keyring, signatures, clock, random)
     app.add_route("/oauth/request_token", RequestTokenResource(*dance))
     app.add_route("/oauth/access_token", AccessTokenResource(*dance))
