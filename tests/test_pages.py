@@ -120,7 +120,7 @@ def test_nothing_found_is_said(service: Service) -> None:
 def test_a_private_series_opens_to_its_owners_browser_only(service: Service) -> None:
     path = make(service, "Private power")
     assert b"Private power" in signed_in(service).get(path).body
-    other = signed_in(service, service.storage.user("other")).get(path, PERSON)
+    other = signed_in(service, service.storage.accounts.user("other")).get(path, PERSON)
     stranger = Browser(service).get(path, PERSON)
     assert (other.status, stranger.status) == (404, 403)
     assert b"sign in to see it" in stranger.body
