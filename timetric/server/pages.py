@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from http import HTTPStatus
+from typing import Any
 from urllib.parse import urlsplit
 
 from falcon import Request, Response
@@ -60,7 +61,7 @@ def show(
     name: str,
     *targets: str,
     cache_control: str = "no-store",
-    **values: object,
+    **values: Any,
 ) -> None:
     """Answer with the page made from the template of that name.
 
@@ -76,10 +77,14 @@ def show(
     resp.text = _templates.get_template(f"{name}.html").render(layout | values)
 
 
-def show_problem(req: Request, resp: Response, problem: Problem) -> None:
-    """Answer with the page that tells a problem; the status is set by the caller."""
+def show_problem(
+    req: Request, resp: Response, problem: Problem, name: str = "problem", **values: Any
+) -> None:
+    """Answer with a page that tells a problem: one of its own, or the form that it is about."""
     title = problem.members.get("title", HTTPStatus(problem.status).phrase)
-    show(req, resp, "problem", title=title, detail=problem.detail)
+    resp.status = problem.status
+    resp.set_headers(problem.headers)
+    show(req, resp, name, problem=problem, title=title, **values)
 
 
 def is_for_a_person(req: Request) -> bool:

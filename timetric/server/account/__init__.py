@@ -1,0 +1,1 @@
+"""The pages under /account/: what a user keeps in a browser."""
