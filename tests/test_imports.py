@@ -40,7 +40,12 @@ server.callback server.signature
 server.assets
 server.fields server.pages server.identity
 server.access server.session
-server.reading server.series server.search server.account server.oauth
+server.reading server.series server.search server.oauth
+server.account.form
+server.account.expiry
+server.account.sign_in server.account.overview server.account.password server.account.sessions
+server.account.tokens server.account.applications server.account.authorized
+server.account
 server.app
 server
 server.serve

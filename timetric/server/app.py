@@ -15,7 +15,7 @@ from falcon import App, HTTPError, Request, Response
 
 from timetric.exceptions import InvalidPoint
 from timetric.server.access import Access
-from timetric.server.account import SignInLinkResource, SignInResource
+from timetric.server import account
 from timetric.server.assets import AssetResource
 from timetric.server.body import PIECE, BodyKeeper
 from timetric.server.credentials import Random
@@ -96,8 +96,7 @@ def build_app(
     app.add_route("/oauth/request_token", RequestTokenResource(*dance))
     app.add_route("/oauth/access_token", AccessTokenResource(*dance))
     app.add_route("/oauth/authorize", AuthorizeResource(storage.grants, keyring, sessions, clock))
-    app.add_route("/account/sign-in", SignInResource())
-    app.add_route("/account/sign-in/{secret}", SignInLinkResource(sessions))
+    account.add_routes(app, storage, keyring, sessions, clock, random, open_signup=open_signup)
     app.add_route("/search", SearchResource(storage))
     app.add_route("/static/{name}", AssetResource())
     app.add_route("/", HomeResource(storage))
