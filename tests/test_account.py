@@ -13,7 +13,7 @@ from urllib.parse import urlencode
 import pytest
 
 import timetric
-from tests.dancing import Browser, Program, authorized, signed_in
+from tests.dancing import Browser, Program, authorized, link, signed_in
 from tests.service import Reply, Service, basic, running_service
 
 LONG = "a-long-and-odd-password"
@@ -174,7 +174,9 @@ def test_a_registered_application_dances(service: Service, browser: Browser) -> 
     begun = program.begins(f"{callback}/?x=1")
     reply = browser.decides(begun)
     assert reply.headers["Location"].startswith(f"{callback}/?x=1&")
-    assert program.send("POST", "/oauth/request_token/", callback_uri="https://evil.example/").status
+    assert program.send(
+        "POST", "/oauth/request_token/", callback_uri="https://evil.example/"
+    ).status
 
 
 def test_an_application_is_shown_again_and_listed(service: Service, browser: Browser) -> None:
@@ -322,16 +324,41 @@ def test_a_password_that_can_not_be_is_refused(
 
 def test_sessions_are_listed_and_ended(fresh: Service) -> None:
     browser, other = signed_in(fresh), signed_in(fresh)
-    named = {"User-Agent": "Telephone <b>7</b>"}
-    third = Browser(fresh)
     listing = browser.get("/account/sessions/").body.decode()
-    ends = re.findall(r'action="(/account/sessions/\d+/end/)"', listing)
-    assert (len(ends), listing.count("this browser")) == (2, 1)
-    assert named and third
-    for path in ends:
-        if browser.get("/account/").status == 200:
-            browser.post(path)
-    assert {browser.get("/account/").status, other.get("/account/").status} != {200}
+    rows = re.findall(r'<li class="row">(.*?)</li>', listing, re.DOTALL)
+    [ending] = [row for row in rows if "this browser" not in row]
+    assert len(rows) == 2
+    [path] = re.findall(r'action="([^"]*)"', ending)
+    assert "That browser is signed out." in follow(browser, browser.post(path))
+    assert (browser.get("/account/").status, other.get("/account/").status) == (200, 303)
+    assert browser.post(path).status == 404
+
+
+@pytest.mark.parametrize(
+    ("agent", "words"),
+    [
+        (
+            "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0",
+            "Firefox on Linux",
+        ),
+        (
+            "Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like"
+            " Gecko) Version/18.0 Mobile/15E148 Safari/604.1",
+            "Safari on iPhone",
+        ),
+        (
+            "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko)"
+            " Chrome/140.0.0.0 Safari/537.36 Edg/140.0.0.0",
+            "Edge on Windows",
+        ),
+        ("<b>curl</b>", "&lt;b&gt;curl&lt;/b&gt;"),
+        ("", "does not say what it is"),
+    ],
+)
+def test_a_session_names_its_browser(fresh: Service, agent: str, words: str) -> None:
+    browser = Browser(fresh)
+    browser.post(link(fresh), headers={"Sec-Fetch-Site": "same-origin", "User-Agent": agent})
+    assert words in browser.get("/account/sessions/").body.decode()
 
 
 def test_all_others_or_all_are_signed_out(fresh: Service) -> None:

@@ -41,7 +41,7 @@ server.assets
 server.fields server.pages server.identity
 server.access server.session
 server.reading server.series server.search server.oauth
-server.account.form
+server.account.form server.account.agent
 server.account.expiry
 server.account.sign_in server.account.overview server.account.password server.account.sessions
 server.account.tokens server.account.applications server.account.authorized
@@ -57,7 +57,7 @@ __main__
 """
 
 COMMAND_LINE = {"cli", "commands", "demo", "__main__"}
-PURE = {"timestamps", "points", "oauth1", "server.columns", "server.blocks"}
+PURE = {"timestamps", "points", "oauth1", "server.columns", "server.blocks", "server.account.agent"}
 SHARED = {"exceptions", "timestamps", "points"}  # what the service's end takes of the client's
 
 #: What the client's end may import when it is imported, beside the standard library.

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from falcon import Request, Response
 from jinja2 import Environment, PackageLoader
+from markupsafe import Markup
 
 from timetric.points import format_value
 from timetric.server.assets import address
@@ -26,9 +27,10 @@ _POLICY = (
 OFTEN_ASKED = "private, no-cache"
 
 
-def _moment(timestamp: float) -> str:
+def _moment(timestamp: float) -> Markup:
     """A time to the minute, as people read it."""
-    return f"{format_iso(timestamp)[:16].replace('T', ' ')} UTC"
+    iso = format_iso(timestamp)[:16]
+    return Markup('<time datetime="{}Z">{} UTC</time>').format(iso, iso.replace("T", " "))
 
 
 _templates = Environment(loader=PackageLoader("timetric.server"), autoescape=True)

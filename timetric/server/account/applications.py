@@ -76,9 +76,7 @@ class ApplicationsResource:
                 random=self._random,
             )
         except Taken as error:
-            raise PageProblem(
-                409, "You have an application of that name.", field="name"
-            ) from error
+            raise PageProblem(409, "You have an application of that name.", field="name") from error
 
 
 class _OwnApplication:

@@ -8,7 +8,7 @@ from falcon import Request, Response
 
 from timetric.server.body import TEXT, Fields, only, read_form, read_query
 from timetric.server.pages import PageProblem, root
-from timetric.server.session import Sessions, check_origin
+from timetric.server.session import Sessions
 from timetric.server.storage import User
 
 NAME_LENGTH = 100
@@ -16,7 +16,6 @@ NAME_LENGTH = 100
 
 def posted(req: Request, sessions: Sessions) -> tuple[User, Fields]:
     """Who has sent a form from a page of this service, and its fields. Raises PageProblem."""
-    check_origin(req)
     user = sessions.required(req)
     return user, read_form(req, TEXT).fields
 

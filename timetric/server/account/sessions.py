@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from falcon import Request, Response
 
+from timetric.server.account.agent import described
 from timetric.server.account.form import go_on, posted, said
 from timetric.server.pages import PageProblem, show
 from timetric.server.session import Sessions
@@ -20,9 +21,7 @@ _DONE = {
 class SessionsResource:
     """The list of them."""
 
-    def __init__(
-        self, accounts: Accounts, sessions: Sessions, clock: Callable[[], float]
-    ) -> None:
+    def __init__(self, accounts: Accounts, sessions: Sessions, clock: Callable[[], float]) -> None:
         self._accounts = accounts
         self._sessions = sessions
         self._clock = clock
@@ -32,6 +31,7 @@ class SessionsResource:
         values = {
             "sessions": self._accounts.sessions_of(user, self._clock()),
             "current": self._sessions.current(req),
+            "described": described,
             "done": said(req, _DONE),
         }
         show(req, resp, "account/sessions", **values)

@@ -9,7 +9,7 @@ from falcon import Request, Response
 from timetric.server.account.form import go_on, said, text
 from timetric.server.body import TEXT, Fields, only, read_form, read_query
 from timetric.server.pages import PageProblem, root, show, show_problem
-from timetric.server.session import Sessions, check_origin
+from timetric.server.session import Sessions
 
 #: A path of this service, below its root; no host, and nothing that a browser takes for one.
 _PATH = re.compile(r"(?![/\\])[!-\[\]-~]*")
@@ -28,8 +28,8 @@ class SignInResource:
         self._open_signup = open_signup
 
     def on_get(self, req: Request, resp: Response) -> None:
-        fields = {"next": read_query(req).get("next", [""])}
-        self._show(req, resp, done=said(req, _DONE), typed=fields)
+        values = {"typed": read_query(req), "open_signup": self._open_signup}
+        show(req, resp, "account/sign-in", done=said(req, _DONE), **values)
 
     def on_post(self, req: Request, resp: Response) -> None:
         fields = read_form(req, TEXT).fields
@@ -41,10 +41,6 @@ class SignInResource:
             show_problem(req, resp, problem, "account/sign-in", **values)
             return
         go_on(req, resp, _next(req, fields))
-
-
-    def _show(self, req, resp, **values):
-        show(req, resp, "account/sign-in", open_signup=self._open_signup, **values)
 
 
 class SignInLinkResource:
@@ -95,7 +91,6 @@ class SignOutResource:
         self._sessions = sessions
 
     def on_post(self, req: Request, resp: Response) -> None:
-        check_origin(req)
         self._sessions.sign_out(req, resp)
         go_on(req, resp, "account/sign-in/?done=signed-out")
 
