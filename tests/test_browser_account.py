@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import secrets
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,7 +12,6 @@ import timetric
 from tests.browser import Browser, needed
 from tests.dancing import link
 from tests.service import Service, running_service
-from timetric.server.session import make_link
 
 pytestmark = needed
 

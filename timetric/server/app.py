@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 from falcon import App, HTTPError, Request, Response
 
 from timetric.exceptions import InvalidPoint
-from timetric.server.access import Access
 from timetric.server import account
+from timetric.server.access import Access
 from timetric.server.assets import AssetResource
 from timetric.server.body import PIECE, BodyKeeper
 from timetric.server.credentials import Random

@@ -45,7 +45,7 @@ def said(req: Request, words: dict[str, str]) -> str:
 
 
 def go_on(req: Request, resp: Response, path: str) -> None:
-    """Answer a form that has done its work: on to another page, so that reloading repeats nothing."""
+    """Answer a form that has done its work: on to another page, whose reload repeats nothing."""
     resp.status = 303
     resp.set_header("Cache-Control", "no-store")
     resp.set_header("Location", f"{root(req)}{path}")
