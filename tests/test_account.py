@@ -15,6 +15,7 @@ import pytest
 import timetric
 from tests.dancing import Browser, Program, authorized, link, signed_in
 from tests.service import Reply, Service, basic, running_service
+from timetric.server.storage import Quota
 
 LONG = "a-long-and-odd-password"
 
@@ -400,7 +401,7 @@ def test_whoever_is_not_signed_in_goes_to_sign_in_and_comes_back(fresh: Service)
 def test_strangers_sign_up_only_where_they_may(service: Service, tmp_path: Path) -> None:
     assert service.send("GET", "/account/sign-up/").status == 404
     assert b"Sign up" not in service.send("GET", "/account/sign-in/").body
-    with running_service(tmp_path, open_signup=True) as open_service:
+    with running_service(tmp_path, signup=Quota(10, 1000)) as open_service:
         assert b"Sign up" in open_service.send("GET", "/account/sign-in/").body
         browser = Browser(open_service)
         new = {"name": "anna", "password": LONG, "again": LONG}

@@ -12,6 +12,7 @@ import timetric
 from tests.browser import Browser, needed
 from tests.dancing import link
 from tests.service import Service, running_service
+from timetric.server.storage import Quota
 
 pytestmark = needed
 
@@ -20,7 +21,7 @@ PASSWORD = "correct horse battery"
 
 @pytest.fixture
 def service(tmp_path: Path) -> Iterator[Service]:
-    with running_service(tmp_path / "store", open_signup=True) as running:
+    with running_service(tmp_path / "store", signup=Quota(10, 1000)) as running:
         yield running
 
 

@@ -29,14 +29,14 @@ dance series
 client
 __init__
 
-server.columns server.metadata server.problem
+server.columns server.metadata server.problem server.names server.attempts
 server.blocks server.intake
 server.storage.errors server.storage.accounts
 server.storage.grants
 server.storage
 server.storage.*
-server.credentials server.body server.site server.keyring
-server.callback server.signature
+server.credentials server.body server.site server.keyring server.usage
+server.callback server.signature server.password server.cookie
 server.assets
 server.fields server.pages server.identity
 server.access server.session

@@ -145,7 +145,7 @@ def app_add(options: argparse.Namespace) -> None:
 
         keyring = _keyring(storage, options)
         application = make_application(
-            storage,
+            storage.grants,
             storage.accounts.user(options.user),
             options.name,
             callback=_registered(options.callback),
@@ -227,7 +227,11 @@ def _credentials(storage: Storage, user: str, name: str, url: str) -> dict[str, 
     from timetric.server.credentials import make_token
 
     token, secret = make_token(
-        storage, storage.accounts.user(user), name, clock=time.time, random=secrets.token_bytes
+        storage.accounts,
+        storage.accounts.user(user),
+        name,
+        clock=time.time,
+        random=secrets.token_bytes,
     )
     return {
         "url": url,
@@ -262,7 +266,11 @@ def _link(storage: Storage, user: str, url: str) -> str:
     from timetric.server.session import make_link
 
     return make_link(
-        storage, storage.accounts.user(user), url, clock=time.time, random=secrets.token_bytes
+        storage.accounts,
+        storage.accounts.user(user),
+        url,
+        clock=time.time,
+        random=secrets.token_bytes,
     )
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from http import HTTPStatus
-from typing import Any
 from urllib.parse import urlsplit
 
 from falcon import Request, Response
@@ -23,7 +22,7 @@ _POLICY = (
     "frame-ancestors 'none'; form-action 'self'"
 )
 
-#: For pages that hold no secret and show who is signed in.
+#: The Cache-Control of pages that hold no secret, but show who is signed in.
 OFTEN_ASKED = "private, no-cache"
 
 
@@ -57,22 +56,15 @@ class Viewers:
         req.context.viewer = self._viewer
 
 
-def show(
-    req: Request,
-    resp: Response,
-    name: str,
-    *targets: str,
-    cache_control: str = "no-store",
-    **values: Any,
-) -> None:
-    """Answer with the page made from the template of that name.
+def show(req: Request, resp: Response, name: str, *targets: str, **values: object) -> None:
+    """Answer with the page made from the template of that name; it is kept nowhere.
 
     Its forms may go to this service, and to the ``targets`` that it redirects them to: browsers
     apply the policy to redirects too.
     """
     resp.content_type = "text/html; charset=utf-8"
     resp.set_header("Content-Security-Policy", " ".join([_POLICY, *targets]))
-    resp.set_header("Cache-Control", cache_control)
+    resp.set_header("Cache-Control", "no-store")
     resp.set_header("Vary", "Cookie")
     resp.set_header("Referrer-Policy", "same-origin")
     layout = {"root": root(req), "viewer": req.context.viewer(req)}
@@ -80,7 +72,7 @@ def show(
 
 
 def show_problem(
-    req: Request, resp: Response, problem: Problem, name: str = "problem", **values: Any
+    req: Request, resp: Response, problem: Problem, name: str = "problem", **values: object
 ) -> None:
     """Answer with a page that tells a problem: one of its own, or the form that it is about."""
     title = problem.members.get("title", HTTPStatus(problem.status).phrase)

@@ -20,7 +20,8 @@ class HomeResource:
 
     def on_get(self, req: Request, resp: Response) -> None:
         found = self._storage.titled("", req.context.viewer(req), MOST)
-        show(req, resp, "home", cache_control=OFTEN_ASKED, found=found)
+        show(req, resp, "home", found=found)
+        resp.set_header("Cache-Control", OFTEN_ASKED)
 
 
 class SearchResource:
@@ -32,4 +33,5 @@ class SearchResource:
     def on_get(self, req: Request, resp: Response) -> None:
         words = (only(read_query(req), "q") or "").strip()
         found = self._storage.titled(words, req.context.viewer(req), MOST)
-        show(req, resp, "search", cache_control=OFTEN_ASKED, q=words, found=found, most=MOST)
+        show(req, resp, "search", q=words, found=found, most=MOST)
+        resp.set_header("Cache-Control", OFTEN_ASKED)
