@@ -45,7 +45,7 @@ def send(browser: Browser, path: str, **fields: str) -> Reply:
 def follow(browser: Browser, reply: Reply) -> str:
     """The page that a form goes on to."""
     assert reply.status == 303, reply
-    page = browser.get(reply.headers["Location"])
+    page = browser.get(reply.headers["Location"].removeprefix(browser.service.url.rstrip("/")))
     assert page.status == 200, page
     return page.body.decode()
 
@@ -113,7 +113,8 @@ def test_the_list_tells_when_a_token_was_used(fresh: Service) -> None:
     assert "never used" in browser.get("/account/tokens/").body.decode()
     fresh.clock.advance(3600)
     fresh.send("POST", "/create/?title=T&caption=C", b"", basic(config))
-    assert "last used 2009-03-11 13:00 UTC" in browser.get("/account/tokens/").body.decode()
+    page = browser.get("/account/tokens/").body.decode()
+    assert "last used 2009-03-11 13:00 UTC" in re.sub(r"<[^>]*>", "", page)
 
 
 @pytest.mark.parametrize(
@@ -392,7 +393,7 @@ def test_whoever_is_not_signed_in_goes_to_sign_in_and_comes_back(fresh: Service)
     page = follow(browser, reply)
     [back] = re.findall(r'name="next" value="([^"]*)"', page)
     _, signed = sign_in(fresh, "owner", LONG, next=unescape(back))
-    assert signed.headers["Location"] == "/account/tokens/"
+    assert signed.headers["Location"].rstrip("/") == "/account/tokens"
 
 
 # sign-up

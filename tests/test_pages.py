@@ -75,7 +75,7 @@ def test_a_page_runs_and_loads_nothing_from_elsewhere(service: Service, path: st
 def test_a_page_that_shows_who_is_signed_in_is_not_shared(service: Service) -> None:
     path = make(service, "Shared", public=True)
     for page in (signed_in(service).get("/"), signed_in(service).get(path)):
-        assert b'<span class="name">owner</span>' in page.body
+        assert b"Account of </span>owner" in page.body
         assert page.headers["Cache-Control"] == "private, no-cache"
         assert page.headers["Vary"] == "Cookie"
     assert b"Sign in" in service.send("GET", "/").body

@@ -12,7 +12,7 @@ from timetric.server.pages import PageProblem, root, show, show_problem
 from timetric.server.session import Sessions
 
 #: A path of this service, below its root; no host, and nothing that a browser takes for one.
-_PATH = re.compile(r"(?![/\\])[!-\[\]-~]*")
+_PATH = re.compile(r"(?!/|[^/]*:)[!-\[\]-~]*")
 
 _DONE = {
     "signed-out": "You are signed out.",
