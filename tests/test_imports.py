@@ -37,9 +37,15 @@ server.storage
 server.storage.*
 server.credentials server.body server.site server.keyring server.usage
 server.callback server.signature server.password server.cookie
+server.assets
 server.fields server.pages server.identity
 server.access server.session
-server.reading server.series server.account server.oauth
+server.reading server.series server.search server.oauth
+server.account.form server.account.agent
+server.account.expiry
+server.account.sign_in server.account.overview server.account.password server.account.sessions
+server.account.tokens server.account.applications server.account.authorized
+server.account
 server.app
 server
 server.serve
@@ -52,7 +58,7 @@ __main__
 """
 
 COMMAND_LINE = {"cli", "commands", "admin", "store", "demo", "__main__"}
-PURE = {"timestamps", "points", "oauth1", "server.columns", "server.blocks"}
+PURE = {"timestamps", "points", "oauth1", "server.columns", "server.blocks", "server.account.agent"}
 SHARED = {"exceptions", "timestamps", "points"}  # what the service's end takes of the client's
 
 #: What the client's end may import when it is imported, beside the standard library.

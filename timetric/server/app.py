@@ -14,17 +14,19 @@ from typing import TYPE_CHECKING, Any
 from falcon import App, HTTPError, Request, Response
 
 from timetric.exceptions import InvalidPoint
+from timetric.server import account
 from timetric.server.access import Access
-from timetric.server.account import SignInResource
+from timetric.server.assets import AssetResource
 from timetric.server.body import PIECE, BodyKeeper
 from timetric.server.credentials import Random
 from timetric.server.identity import ApiToken, Identity, OAuthSignature
 from timetric.server.keyring import Keyring
 from timetric.server.metadata import BadMetadata
 from timetric.server.oauth import AccessTokenResource, AuthorizeResource, RequestTokenResource
-from timetric.server.pages import HomeResource
+from timetric.server.pages import PageProblem, Viewers, is_for_a_person, show_problem
 from timetric.server.problem import Problem
 from timetric.server.reading import PointsResource, ValueResource
+from timetric.server.search import HomeResource, SearchResource
 from timetric.server.series import CreateResource, SeriesResource
 from timetric.server.session import Sessions
 from timetric.server.signature import Signatures
@@ -93,6 +95,7 @@ def build_app(
     usage = Usage(clock)
     signatures = Signatures(storage.grants, keyring, usage, clock, max_body)
     sessions = Sessions(storage.accounts, usage, clock, random, signup)
+    app.add_middleware(Viewers(sessions.user))
     identity = Identity(ApiToken(storage.accounts, usage, clock), OAuthSignature(signatures))
     access = Access(storage, identity)
     app.add_route("/create", CreateResource(storage, access, clock, random, max_body))
@@ -106,8 +109,12 @@ def build_app(
     app.add_route("/oauth/request_token", RequestTokenResource(*dance))
     app.add_route("/oauth/access_token", AccessTokenResource(*dance))
     app.add_route("/oauth/authorize", AuthorizeResource(storage.grants, keyring, sessions, clock))
-    app.add_route("/account/sign-in/{secret}", SignInResource(sessions))
-    app.add_route("/", HomeResource())
+    account.add_routes(
+        app, storage, keyring, sessions, clock, random, open_signup=signup is not None
+    )
+    app.add_route("/search", SearchResource(storage))
+    app.add_route("/static/{name}", AssetResource())
+    app.add_route("/", HomeResource(storage))
     app.add_error_handler((Problem, *_PROBLEMS), _answer)
     app.add_error_handler(Exception, _pass_on)
     app.add_error_handler(OSError, _answer_disk)
@@ -122,7 +129,19 @@ def _answer(req: Request, resp: Response, error: Exception, params: dict[str, An
     resp.set_headers(problem.headers)
     if problem.status >= 500:
         log.error("request %s: %s %r: %s", req.env[_ID], req.method, _shown(req.path), error)
+    if isinstance(problem, PageProblem) or _is_read(req, problem):
+        show_problem(req, resp, problem)
+        return
     resp.data = problem.document()
+
+
+def _is_read(req: Request, problem: Problem) -> bool:
+    """Whether a person is told of it by a page.
+
+    A 401 is told by the browser itself, and a page can't be made before the request's own address
+    is known (421), nor surely while the service fails (5xx).
+    """
+    return problem.status not in (401, 421) and problem.status < 500 and is_for_a_person(req)
 
 
 def _answer_disk(req: Request, resp: Response, error: OSError, params: dict[str, Any]) -> None:

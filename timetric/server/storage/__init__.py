@@ -114,6 +114,12 @@ class Storage(Protocol):
         That is ``updated``, ``points``, ``version`` and ``generation``. Raises Missing.
         """
 
+    def titled(self, words: str, user: User | None, most: int) -> list[Series]:
+        """So many series with the words in their title, the newest first.
+
+        Those that are public, and the user's own. A letter's case does not count in ASCII.
+        """
+
     def merge(self, series: Series, points: Columns, now: float) -> None:
         """Add points; one at a timestamp that exists replaces it. Raises OverQuota, Missing."""
 

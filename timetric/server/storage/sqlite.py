@@ -86,6 +86,15 @@ class SqliteStorage:
     def known_series(self, id: str) -> Series:
         return self._known_series[id]
 
+    def titled(self, words: str, user: User | None, most: int) -> list[Series]:
+        with self._database.reading() as db:
+            rows = db.execute(
+                f"{_SERIES} WHERE (public OR owner = ?) AND instr(lower(title), lower(?))"
+                " ORDER BY series.key DESC LIMIT ?",
+                (user and user.key, words, most),
+            ).fetchall()
+        return [_series(row) for row in rows]
+
     # points
 
     def merge(self, series: Series, points: Columns, now: float) -> None:

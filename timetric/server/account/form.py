@@ -1,0 +1,51 @@
+"""Forms of pages: what was sent, what is wrong with it, and what is said once it is done."""
+
+from __future__ import annotations
+
+import unicodedata
+
+from falcon import Request, Response
+
+from timetric.server.body import TEXT, Fields, only, read_form, read_query
+from timetric.server.pages import PageProblem, root
+from timetric.server.session import Sessions
+from timetric.server.storage import User
+
+NAME_LENGTH = 100
+
+
+def posted(req: Request, sessions: Sessions) -> tuple[User, Fields]:
+    """Who has sent a form from a page of this service, and its fields. Raises PageProblem."""
+    user = sessions.required(req)
+    return user, read_form(req, TEXT).fields
+
+
+def named(fields: Fields) -> str:
+    """What the user calls a new thing. Raises PageProblem."""
+    name = text(fields, "name")
+    if not name:
+        raise PageProblem(400, "Give it a name, so that you know it again.", field="name")
+    if len(name) > NAME_LENGTH:
+        raise PageProblem(
+            400, f"The name has {len(name)} characters; {NAME_LENGTH} are allowed.", field="name"
+        )
+    if any(unicodedata.category(sign) in ("Cc", "Zl", "Zp") for sign in name):
+        raise PageProblem(400, "The name holds a control character.", field="name")
+    return name
+
+
+def text(fields: Fields, name: str) -> str:
+    """What stands in a field, without blanks around it; "" where it is left out."""
+    return (only(fields, name) or "").strip()
+
+
+def said(req: Request, words: dict[str, str]) -> str:
+    """What was done, on the page that a form went on to; of these words only."""
+    return words.get(only(read_query(req), "done") or "", "")
+
+
+def go_on(req: Request, resp: Response, path: str) -> None:
+    """Answer a form that has done its work: on to another page, whose reload repeats nothing."""
+    resp.status = 303
+    resp.set_header("Cache-Control", "no-store")
+    resp.set_header("Location", f"{root(req)}{path}")
