@@ -33,6 +33,14 @@ def fresh(tmp_path: Path) -> Iterator[Service]:
         yield running
 
 
+@pytest.fixture(scope="module")
+def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """A service whose owner has the password LONG."""
+    with running_service(tmp_path_factory.mktemp("store")) as running:
+        assert set_password(signed_in(running), LONG).status == 303
+        yield running
+
+
 @pytest.fixture
 def browser(service: Service) -> Browser:
     return signed_in(service)
@@ -135,7 +143,8 @@ def test_a_token_form_that_is_wrong_is_shown_again(
     assert f'<a href="#{field}">' in page
     [control] = re.findall(rf'<(?:input|select) id="{field}"[^>]*>', page)
     assert 'aria-invalid="true"' in control
-    assert "wrong" in control
+    assert f'aria-describedby="{field}-hint {field}-fault"' in control or field == "expires"
+    assert f'id="{field}-fault"' in page
     [check] = re.findall(r'<input id="read_only"[^>]*>', page)
     assert " checked" in check
     assert f'value="{fields["name"].strip()}"' in page or field == "name"
@@ -256,9 +265,8 @@ def test_a_password_signs_in(fresh: Service) -> None:
 
 
 @pytest.mark.parametrize("name", ["owner", "nobody"])
-def test_a_wrong_password_is_told_in_the_form(fresh: Service, name: str) -> None:
-    set_password(signed_in(fresh), LONG)
-    browser, reply = sign_in(fresh, name, "not-the-password")
+def test_a_wrong_password_is_told_in_the_form(guarded: Service, name: str) -> None:
+    browser, reply = sign_in(guarded, name, "not-the-password")
     assert (reply.status, browser.cookie) == (403, "")
     assert f'value="{name}"'.encode() in reply.body
     assert b'role="alert"' in reply.body
@@ -289,9 +297,8 @@ def test_too_many_wrong_passwords_have_to_wait(fresh: Service) -> None:
         ("javascript:alert(1)", "/account/"),
     ],
 )
-def test_signing_in_goes_on_within_the_service(fresh: Service, next: str, location: str) -> None:
-    set_password(signed_in(fresh), LONG)
-    _, reply = sign_in(fresh, "owner", LONG, next=next)
+def test_signing_in_goes_on_within_the_service(guarded: Service, next: str, location: str) -> None:
+    _, reply = sign_in(guarded, "owner", LONG, next=next)
     assert (reply.status, reply.headers["Location"]) == (303, location)
 
 
