@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import unicodedata
-
 from falcon import Request, Response
 
 from timetric.server.body import TEXT, Fields, only, read_form, read_query
+from timetric.server.names import BadName, check_title
 from timetric.server.pages import PageProblem, root
 from timetric.server.session import Sessions
 from timetric.server.storage import User
-
-NAME_LENGTH = 100
 
 
 def posted(req: Request, sessions: Sessions) -> tuple[User, Fields]:
@@ -22,16 +19,10 @@ def posted(req: Request, sessions: Sessions) -> tuple[User, Fields]:
 
 def named(fields: Fields) -> str:
     """What the user calls a new thing. Raises PageProblem."""
-    name = text(fields, "name")
-    if not name:
-        raise PageProblem(400, "Give it a name, so that you know it again.", field="name")
-    if len(name) > NAME_LENGTH:
-        raise PageProblem(
-            400, f"The name has {len(name)} characters; {NAME_LENGTH} are allowed.", field="name"
-        )
-    if any(unicodedata.category(sign) in ("Cc", "Zl", "Zp") for sign in name):
-        raise PageProblem(400, "The name holds a control character.", field="name")
-    return name
+    try:
+        return check_title(text(fields, "name"))
+    except BadName as error:
+        raise PageProblem(400, f"Choose another name: {error}.", field="name") from error
 
 
 def text(fields: Fields, name: str) -> str:
