@@ -317,6 +317,13 @@ def test_a_change_of_password_asks_the_old_one_and_signs_the_others_out(fresh: S
     assert sign_in(fresh, "owner", "another-password")[1].status == 303
 
 
+def test_an_address_fills_no_form(fresh: Service) -> None:
+    browser, fields = signed_in(fresh), urlencode({"new": LONG, "again": LONG, "name": "Planted"})
+    assert browser.post(f"/account/password/?{fields}").status == 400
+    assert browser.post(f"/account/tokens/?{fields}").status == 400
+    assert not fresh.storage.accounts.account(fresh.owner).has_password
+
+
 @pytest.mark.parametrize(
     ("new", "again", "field"),
     [("short", None, "new"), (LONG, "differs", "again"), ("owner", None, "new"), ("", "", "new")],

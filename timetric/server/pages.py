@@ -32,7 +32,9 @@ def _moment(timestamp: float) -> Markup:
     return Markup('<time datetime="{}Z">{} UTC</time>').format(iso, iso.replace("T", " "))
 
 
-_templates = Environment(loader=PackageLoader("timetric.server"), autoescape=True)
+_templates = Environment(
+    loader=PackageLoader("timetric.server"), autoescape=True, auto_reload=False
+)
 _templates.filters |= {
     "time": format_iso,
     "moment": _moment,
