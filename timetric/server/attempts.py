@@ -26,7 +26,7 @@ _QUARTER, _DAY = 15 * 60, 24 * 60 * 60
 SIGN_IN = Allowance("sign-in", 10, _QUARTER)
 
 #: Of an address: over all accounts, wrong links, changes of passwords, new accounts.
-SIGN_INS = Allowance("sign-ins", 100, _QUARTER)
+SIGN_INS = Allowance("sign-ins", 50, _QUARTER)
 LINKS = Allowance("links", 20, _QUARTER)
 PASSWORDS = Allowance("passwords", 10, _QUARTER)
 SIGN_UPS = Allowance("sign-ups", 5, _DAY)

@@ -86,7 +86,7 @@ class Accounts(Protocol):
     def add_user(
         self, name: str, created: float, password: str | None = None, quota: Quota = UNLIMITED
     ) -> User:
-        """``password`` is a hash of one. Raises Taken."""
+        """``password`` is a hash of one. Raises Taken, also where only the case is another."""
 
     def users(self) -> list[User]:
         """All users, by name."""

@@ -5,7 +5,16 @@ from __future__ import annotations
 import sqlite3
 from typing import Any
 
-from timetric.server.storage import Account, Belongings, Opening, Quota, Session, Token, User
+from timetric.server.storage import (
+    Account,
+    Belongings,
+    Opening,
+    Quota,
+    Session,
+    Taken,
+    Token,
+    User,
+)
 from timetric.server.storage.accounts import UNLIMITED
 from timetric.server.storage.bodies import sweep
 from timetric.server.storage.database import Database
@@ -53,13 +62,17 @@ class SqliteAccounts:
         self, name: str, created: float, password: str | None = None, quota: Quota = UNLIMITED
     ) -> User:
         def job(db: sqlite3.Connection) -> User:
-            # Drawn, so that the key of one who was removed never becomes another's.
-            statement = (
+            # Names that differ only in case could be taken for each other.
+            statement = "SELECT name FROM users WHERE name = ? COLLATE NOCASE"
+            for (other,) in db.execute(statement, (name,)):
+                raise Taken(f"there is a user {other!r} already")
+            # A drawn key, so that that of one who was removed never becomes another's.
+            row = db.execute(
                 "INSERT INTO users(key, name, created, password, most_series, most_points)"
-                " VALUES (random() & 0x7fffffffffffffff, ?, ?, ?, ?, ?)"
+                " VALUES (random() & 0x7fffffffffffffff, ?, ?, ?, ?, ?)",
+                (name, created, password, *quota),
             )
-            row = (name, created, password, *quota)
-            return User(insert(db, f"there is a user {name!r} already", statement, row), name)
+            return User(row.lastrowid or 0, name)
 
         return self._database.write(job)
 
