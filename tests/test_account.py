@@ -190,6 +190,22 @@ def test_a_registered_application_dances(service: Service, browser: Browser) -> 
     ).status
 
 
+def test_whoever_authorizes_is_told_what_an_application_may(
+    service: Service, browser: Browser
+) -> None:
+    def asked(**fields: str) -> str:
+        program = registered(service, browser, f"Asking {fields}", **fields).begins()
+        return re.sub(r"<[^>]*>", "", browser.get(program.authorize_path()).body.decode())
+
+    reader = asked(read_only="true", expires="in a week")
+    assert "not be able to change anything" in reader
+    assert "make new series" not in reader
+    assert "2009-03-18 12:00 UTC" in reader
+    writer = asked()
+    assert "make new series" in writer
+    assert "change anything" not in writer
+
+
 def test_an_application_is_shown_again_and_listed(service: Service, browser: Browser) -> None:
     program = registered(service, browser, "Again", read_only="true")
     page = browser.get(f"/account/applications/{program.key}/").body.decode()
