@@ -151,8 +151,9 @@ class Browser:
         self.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": media})
 
     def _axe(self) -> list[Any]:
-        axe = files("selenium_axe_python").joinpath("axe-core/axe.min.js").read_text("utf-8")
-        self.driver.execute_script(axe)
+        if not self.driver.execute_script("return Boolean(window.axe)"):
+            axe = files("selenium_axe_python").joinpath("axe-core/axe.min.js")
+            self.driver.execute_script(axe.read_text("utf-8"))
         run = "axe.run().then(found => arguments[0](found.violations))"
         violations = self.driver.execute_async_script(run)
         return [

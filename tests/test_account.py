@@ -33,6 +33,14 @@ def fresh(tmp_path: Path) -> Iterator[Service]:
         yield running
 
 
+@pytest.fixture(scope="module")
+def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """A service whose owner has the password LONG."""
+    with running_service(tmp_path_factory.mktemp("store")) as running:
+        assert set_password(signed_in(running), LONG).status == 303
+        yield running
+
+
 @pytest.fixture
 def browser(service: Service) -> Browser:
     return signed_in(service)
@@ -121,7 +129,7 @@ def test_the_list_tells_when_a_token_was_used(fresh: Service) -> None:
     ("fields", "field"),
     [
         ({"name": "  "}, "name"),
-        ({"name": "x" * 101}, "name"),
+        ({"name": "x" * 65}, "name"),
         ({"name": "a\nb"}, "name"),
         ({"name": "Odd", "expires": "tomorrow"}, "expires"),
     ],
@@ -135,7 +143,8 @@ def test_a_token_form_that_is_wrong_is_shown_again(
     assert f'<a href="#{field}">' in page
     [control] = re.findall(rf'<(?:input|select) id="{field}"[^>]*>', page)
     assert 'aria-invalid="true"' in control
-    assert "wrong" in control
+    assert f'aria-describedby="{field}-hint {field}-fault"' in control or field == "expires"
+    assert f'id="{field}-fault"' in page
     [check] = re.findall(r'<input id="read_only"[^>]*>', page)
     assert " checked" in check
     assert f'value="{fields["name"].strip()}"' in page or field == "name"
@@ -179,6 +188,22 @@ def test_a_registered_application_dances(service: Service, browser: Browser) -> 
     assert program.send(
         "POST", "/oauth/request_token/", callback_uri="https://evil.example/"
     ).status
+
+
+def test_whoever_authorizes_is_told_what_an_application_may(
+    service: Service, browser: Browser
+) -> None:
+    def asked(**fields: str) -> str:
+        program = registered(service, browser, f"Asking {fields}", **fields).begins()
+        return re.sub(r"<[^>]*>", "", browser.get(program.authorize_path()).body.decode())
+
+    reader = asked(read_only="true", expires="in a week")
+    assert "not be able to change anything" in reader
+    assert "make new series" not in reader
+    assert "2009-03-18 12:00 UTC" in reader
+    writer = asked()
+    assert "make new series" in writer
+    assert "change anything" not in writer
 
 
 def test_an_application_is_shown_again_and_listed(service: Service, browser: Browser) -> None:
@@ -256,9 +281,8 @@ def test_a_password_signs_in(fresh: Service) -> None:
 
 
 @pytest.mark.parametrize("name", ["owner", "nobody"])
-def test_a_wrong_password_is_told_in_the_form(fresh: Service, name: str) -> None:
-    set_password(signed_in(fresh), LONG)
-    browser, reply = sign_in(fresh, name, "not-the-password")
+def test_a_wrong_password_is_told_in_the_form(guarded: Service, name: str) -> None:
+    browser, reply = sign_in(guarded, name, "not-the-password")
     assert (reply.status, browser.cookie) == (403, "")
     assert f'value="{name}"'.encode() in reply.body
     assert b'role="alert"' in reply.body
@@ -289,9 +313,8 @@ def test_too_many_wrong_passwords_have_to_wait(fresh: Service) -> None:
         ("javascript:alert(1)", "/account/"),
     ],
 )
-def test_signing_in_goes_on_within_the_service(fresh: Service, next: str, location: str) -> None:
-    set_password(signed_in(fresh), LONG)
-    _, reply = sign_in(fresh, "owner", LONG, next=next)
+def test_signing_in_goes_on_within_the_service(guarded: Service, next: str, location: str) -> None:
+    _, reply = sign_in(guarded, "owner", LONG, next=next)
     assert (reply.status, reply.headers["Location"]) == (303, location)
 
 
@@ -308,6 +331,13 @@ def test_a_change_of_password_asks_the_old_one_and_signs_the_others_out(fresh: S
     assert other.get("/account/").status != 200
     assert sign_in(fresh, "owner", LONG)[1].status == 403
     assert sign_in(fresh, "owner", "another-password")[1].status == 303
+
+
+def test_an_address_fills_no_form(fresh: Service) -> None:
+    browser, fields = signed_in(fresh), urlencode({"new": LONG, "again": LONG, "name": "Planted"})
+    assert browser.post(f"/account/password/?{fields}").status == 400
+    assert browser.post(f"/account/tokens/?{fields}").status == 400
+    assert not fresh.storage.accounts.account(fresh.owner).has_password
 
 
 @pytest.mark.parametrize(

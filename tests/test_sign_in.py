@@ -106,7 +106,7 @@ def test_whoever_is_not_signed_in_goes_to_sign_in_and_back(
     service: Service, begun: Program
 ) -> None:
     path = begun.authorize_path()
-    back = f"{service.url}account/sign-in/?next=oauth%2Fauthorize%3Foauth_token%3D"
+    back = "/account/sign-in/?next=oauth%2Fauthorize%3Foauth_token%3D"
     for cookie in ("", "timetric=", "timetric=unknown", "timetric=a; timetric=b"):
         browser = Browser(service)
         browser.cookie = cookie

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from http import HTTPStatus
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from falcon import Request, Response
 from jinja2 import Environment, PackageLoader
@@ -32,7 +32,9 @@ def _moment(timestamp: float) -> Markup:
     return Markup('<time datetime="{}Z">{} UTC</time>').format(iso, iso.replace("T", " "))
 
 
-_templates = Environment(loader=PackageLoader("timetric.server"), autoescape=True)
+_templates = Environment(
+    loader=PackageLoader("timetric.server"), autoescape=True, auto_reload=False
+)
 _templates.filters |= {
     "time": format_iso,
     "moment": _moment,
@@ -67,7 +69,11 @@ def show(req: Request, resp: Response, name: str, *targets: str, **values: objec
     resp.set_header("Cache-Control", "no-store")
     resp.set_header("Vary", "Cookie")
     resp.set_header("Referrer-Policy", "same-origin")
-    layout = {"root": root(req), "viewer": req.context.viewer(req)}
+    layout = {
+        "root": root(req),
+        "sign_in": sign_in_address(req),
+        "viewer": req.context.viewer(req),
+    }
     resp.text = _templates.get_template(f"{name}.html").render(layout | values)
 
 
@@ -89,3 +95,12 @@ def is_for_a_person(req: Request) -> bool:
 def root(req: Request) -> str:
     """The path that all of the service's paths begin with."""
     return f"{urlsplit(req.context.base_url).path.rstrip('/')}/"
+
+
+def sign_in_address(req: Request) -> str:
+    """The path of the page to sign in, which leads back to what is asked for here."""
+    address = f"{root(req)}account/sign-in/"
+    if req.method != "GET" or req.path.startswith("/account/sign-"):  # a link's path is secret
+        return address
+    asked = quote(req.path.lstrip("/")) + (f"?{req.query_string}" if req.query_string else "")
+    return f"{address}?next={quote(asked, safe='')}"

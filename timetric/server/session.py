@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from typing import NoReturn
-from urllib.parse import quote
 
 from falcon import HTTPSeeOther, Request, Response
 
@@ -16,7 +15,7 @@ from timetric.server.callback import origin
 from timetric.server.cookie import give_secret, session_secret
 from timetric.server.credentials import Random, digest, make_secret
 from timetric.server.names import BadName, check_user_name
-from timetric.server.pages import PageProblem
+from timetric.server.pages import PageProblem, sign_in_address
 from timetric.server.password import BadPassword, Busy, Passwords
 from timetric.server.storage import (
     Accounts,
@@ -253,8 +252,7 @@ def make_link(
 def _sign_in_first(req: Request) -> NoReturn:
     if req.method != "GET" or req.get_header("Authorization") is not None:
         raise PageProblem(403, "Sign in in a browser, then come back.", title="Sign in first")
-    asked = req.path.lstrip("/") + (f"?{req.query_string}" if req.query_string else "")
-    raise HTTPSeeOther(f"{req.context.base_url}account/sign-in/?next={quote(asked, safe='')}")
+    raise HTTPSeeOther(sign_in_address(req))
 
 
 def _check_name(name: str) -> None:

@@ -50,7 +50,7 @@ def add_routes(
     add("/account/tokens/{key}/revoke", TokenRevokeResource(accounts, sessions))
     add("/account/applications", ApplicationsResource(grants, sessions, clock, random))
     add("/account/applications/{key}", ApplicationResource(grants, sessions, keyring))
-    add("/account/applications/{key}/delete", ApplicationDeleteResource(grants, sessions, keyring))
+    add("/account/applications/{key}/delete", ApplicationDeleteResource(grants, sessions))
     add("/account/authorized", AuthorizedResource(grants, sessions, clock))
     add("/account/authorized/{key}/revoke", AuthorizedRevokeResource(grants, sessions))
     add("/account/password", PasswordResource(accounts, sessions))

@@ -9,7 +9,7 @@ from typing import Any
 from falcon import Request, Response
 
 from timetric.server.account.expiry import CHOICES, chosen_expiry
-from timetric.server.account.form import go_on, named, posted, said, text
+from timetric.server.account.form import go_on, named, own, posted, said, text
 from timetric.server.body import Fields
 from timetric.server.callback import is_callback
 from timetric.server.credentials import Random, make_application
@@ -79,26 +79,17 @@ class ApplicationsResource:
             raise PageProblem(409, "You have an application of that name.", field="name") from error
 
 
-class _OwnApplication:
-    """One application, which only its owner sees."""
+class ApplicationResource:
+    """The key and the secret of an application; the secret is derived, so it can be shown again."""
 
     def __init__(self, grants: Grants, sessions: Sessions, keyring: Keyring) -> None:
         self._grants = grants
         self._sessions = sessions
         self._keyring = keyring
 
-    def _find(self, user: User, key: str) -> Application:
-        for application in self._grants.applications_of(user):
-            if application.key == key:
-                return application
-        raise PageProblem(404, _GONE)
-
-
-class ApplicationResource(_OwnApplication):
-    """Its key and its secret, which is derived and so can be shown again."""
-
     def on_get(self, req: Request, resp: Response, key: str) -> None:
-        application = self._find(self._sessions.required(req), key)
+        user = self._sessions.required(req)
+        application = own(self._grants.applications_of(user), key, _GONE)
         secret = self._keyring.derive(APPLICATION, application.key)
         config = {
             "url": req.context.base_url,
@@ -110,11 +101,16 @@ class ApplicationResource(_OwnApplication):
         show(req, resp, "account/application", config=json.dumps(config, indent=2), **values)
 
 
-class ApplicationDeleteResource(_OwnApplication):
+class ApplicationDeleteResource:
     """The page that asks once more before an application goes with all its tokens."""
 
+    def __init__(self, grants: Grants, sessions: Sessions) -> None:
+        self._grants = grants
+        self._sessions = sessions
+
     def on_get(self, req: Request, resp: Response, key: str) -> None:
-        application = self._find(self._sessions.required(req), key)
+        user = self._sessions.required(req)
+        application = own(self._grants.applications_of(user), key, _GONE)
         show(req, resp, "account/application-delete", application=application)
 
     def on_post(self, req: Request, resp: Response, key: str) -> None:

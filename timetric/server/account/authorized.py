@@ -6,10 +6,10 @@ from collections.abc import Callable
 
 from falcon import Request, Response
 
-from timetric.server.account.form import go_on, posted, said
+from timetric.server.account.form import go_on, own, posted, said
 from timetric.server.pages import PageProblem, show
 from timetric.server.session import Sessions
-from timetric.server.storage import AccessToken, Grants, Missing, User
+from timetric.server.storage import Grants, Missing
 
 _DONE = {"revoked": "The access was revoked."}
 _GONE = "You let in no such application; its access may have been revoked."
@@ -37,7 +37,8 @@ class AuthorizedRevokeResource:
         self._sessions = sessions
 
     def on_get(self, req: Request, resp: Response, key: str) -> None:
-        token = self._find(self._sessions.required(req), key)
+        user = self._sessions.required(req)
+        token = own(self._grants.access_tokens_of(user), key, _GONE)
         show(req, resp, "account/authorized-revoke", token=token)
 
     def on_post(self, req: Request, resp: Response, key: str) -> None:
@@ -47,9 +48,3 @@ class AuthorizedRevokeResource:
         except Missing as error:
             raise PageProblem(404, _GONE) from error
         go_on(req, resp, "account/authorized/?done=revoked")
-
-    def _find(self, user: User, key: str) -> AccessToken:
-        for token in self._grants.access_tokens_of(user):
-            if token.key == key:
-                return token
-        raise PageProblem(404, _GONE)

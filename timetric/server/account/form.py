@@ -2,36 +2,48 @@
 
 from __future__ import annotations
 
-import unicodedata
+from collections.abc import Iterable
+from typing import Protocol, TypeVar
 
 from falcon import Request, Response
 
-from timetric.server.body import TEXT, Fields, only, read_form, read_query
+from timetric.server.body import Fields, only, read_own_form, read_query
+from timetric.server.names import BadName, check_title
 from timetric.server.pages import PageProblem, root
 from timetric.server.session import Sessions
 from timetric.server.storage import User
 
-NAME_LENGTH = 100
+
+class Keyed(Protocol):
+    """A token or an application."""
+
+    @property
+    def key(self) -> str: ...
+
+
+T = TypeVar("T", bound=Keyed)
 
 
 def posted(req: Request, sessions: Sessions) -> tuple[User, Fields]:
     """Who has sent a form from a page of this service, and its fields. Raises PageProblem."""
     user = sessions.required(req)
-    return user, read_form(req, TEXT).fields
+    return user, read_own_form(req)
 
 
 def named(fields: Fields) -> str:
     """What the user calls a new thing. Raises PageProblem."""
-    name = text(fields, "name")
-    if not name:
-        raise PageProblem(400, "Give it a name, so that you know it again.", field="name")
-    if len(name) > NAME_LENGTH:
-        raise PageProblem(
-            400, f"The name has {len(name)} characters; {NAME_LENGTH} are allowed.", field="name"
-        )
-    if any(unicodedata.category(sign) in ("Cc", "Zl", "Zp") for sign in name):
-        raise PageProblem(400, "The name holds a control character.", field="name")
-    return name
+    try:
+        return check_title(text(fields, "name"))
+    except BadName as error:
+        raise PageProblem(400, f"Choose another name: {error}.", field="name") from error
+
+
+def own(things: Iterable[T], key: str, gone: str) -> T:
+    """The one of a user's things that has the key. Raises PageProblem, which says ``gone``."""
+    for thing in things:
+        if thing.key == key:
+            return thing
+    raise PageProblem(404, gone)
 
 
 def text(fields: Fields, name: str) -> str:

@@ -7,7 +7,7 @@ import re
 from falcon import Request, Response
 
 from timetric.server.account.form import go_on, said, text
-from timetric.server.body import TEXT, Fields, only, read_form, read_query
+from timetric.server.body import Fields, only, read_own_form, read_query
 from timetric.server.pages import PageProblem, root, show, show_problem
 from timetric.server.session import Sessions
 
@@ -32,7 +32,7 @@ class SignInResource:
         show(req, resp, "account/sign-in", done=said(req, _DONE), **values)
 
     def on_post(self, req: Request, resp: Response) -> None:
-        fields = read_form(req, TEXT).fields
+        fields = read_own_form(req)
         password = only(fields, "password") or ""
         try:
             self._sessions.sign_in_password(req, resp, text(fields, "name"), password)
@@ -69,7 +69,7 @@ class SignUpResource:
         show(req, resp, "account/sign-up")
 
     def on_post(self, req: Request, resp: Response) -> None:
-        fields = read_form(req, TEXT).fields
+        fields = read_own_form(req)
         try:
             self._sign_up(req, resp, fields)
         except PageProblem as problem:  # told in the form, with the name that was typed

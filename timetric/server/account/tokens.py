@@ -9,7 +9,7 @@ from typing import Any
 from falcon import Request, Response
 
 from timetric.server.account.expiry import CHOICES, chosen_expiry
-from timetric.server.account.form import go_on, named, posted, said, text
+from timetric.server.account.form import go_on, named, own, posted, said, text
 from timetric.server.body import Fields
 from timetric.server.credentials import Random, make_token
 from timetric.server.pages import PageProblem, show, show_problem
@@ -84,7 +84,8 @@ class TokenRevokeResource:
         self._sessions = sessions
 
     def on_get(self, req: Request, resp: Response, key: str) -> None:
-        token = self._find(self._sessions.required(req), key)
+        user = self._sessions.required(req)
+        token = own(self._accounts.tokens_of(user), key, _GONE)
         show(req, resp, "account/token-revoke", token=token)
 
     def on_post(self, req: Request, resp: Response, key: str) -> None:
@@ -94,9 +95,3 @@ class TokenRevokeResource:
         except Missing as error:
             raise PageProblem(404, _GONE) from error
         go_on(req, resp, "account/tokens/?done=revoked")
-
-    def _find(self, user: User, key: str) -> Token:
-        for token in self._accounts.tokens_of(user):
-            if token.key == key:
-                return token
-        raise PageProblem(404, _GONE)
