@@ -35,8 +35,9 @@ server.storage
 server.storage.*
 server.credentials server.body server.site server.keyring
 server.callback server.signature
-server.fields server.pages server.identity
-server.access server.session
+server.fields server.pages server.identity server.formats server.compression server.caching
+server.access server.session server.selection
+server.cors server.router
 server.reading server.series server.account server.oauth
 server.app
 server
@@ -49,7 +50,7 @@ __main__
 """
 
 COMMAND_LINE = {"cli", "commands", "demo", "__main__"}
-PURE = {"timestamps", "points", "oauth1", "server.columns", "server.blocks"}
+PURE = {"timestamps", "points", "oauth1", "server.columns", "server.blocks", "server.formats"}
 SHARED = {"exceptions", "timestamps", "points"}  # what the service's end takes of the client's
 
 #: What the client's end may import when it is imported, beside the standard library.

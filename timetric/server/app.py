@@ -14,9 +14,12 @@ from typing import TYPE_CHECKING, Any
 from falcon import App, HTTPError, Request, Response
 
 from timetric.exceptions import InvalidPoint
+from timetric.server import cors
 from timetric.server.access import Access
 from timetric.server.account import SignInResource
 from timetric.server.body import PIECE, BodyKeeper
+from timetric.server.caching import Caching, CachingDefaults
+from timetric.server.compression import Compression
 from timetric.server.credentials import Random
 from timetric.server.identity import ApiToken, Identity, OAuthSignature
 from timetric.server.keyring import Keyring
@@ -25,6 +28,7 @@ from timetric.server.oauth import AccessTokenResource, AuthorizeResource, Reques
 from timetric.server.pages import HomeResource
 from timetric.server.problem import Problem
 from timetric.server.reading import PointsResource, ValueResource
+from timetric.server.router import Router
 from timetric.server.series import CreateResource, SeriesResource
 from timetric.server.session import Sessions
 from timetric.server.signature import Signatures
@@ -74,18 +78,19 @@ def build_app(
     max_body: int,
 ) -> WSGIApplication:
     """The whole app; the arguments are create_app's."""
-    app = App()
-    app.add_middleware(BodyKeeper())
-    app.add_middleware(site)
+    app = App(router=Router())
+    app.add_middleware([BodyKeeper(), site, Compression(), CachingDefaults()])
     app.req_options.strip_url_path_trailing_slash = True  # so no route has one
     signatures = Signatures(storage, keyring, clock, max_body)
     sessions = Sessions(storage, clock, random)
     identity = Identity(ApiToken(storage), OAuthSignature(signatures))
     access = Access(storage, identity)
+    caching = Caching(clock)
     app.add_route("/create", CreateResource(storage, access, clock, random, max_body))
     app.add_route("/series/{id}", SeriesResource(storage, access, clock, max_body))
-    app.add_route("/series/{id}/value/json", ValueResource(storage, access))
-    points = PointsResource(storage, access)
+    app.add_route("/series/{id}/value/json", ValueResource(storage, access, caching))
+    points = PointsResource(storage, access, caching)
+    app.add_route("/series/{id}/points", points)
     app.add_route("/series/{id}/csv", points, suffix="csv")
     app.add_route("/series/{id}/csv/unix.csv", points, suffix="unix")
     app.add_route("/series/{id}/csv/iso.csv", points, suffix="iso")
@@ -151,6 +156,7 @@ class Frame:
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         request_id = environ[_ID] = self._random(8).hex()
         stamps = [("Request-Id", request_id), ("X-Content-Type-Options", "nosniff")]
+        stamps += cors.headers(environ)
         statuses: list[int] = []
 
         def start(status: str, headers: Any, exc_info: Any = None) -> Any:
