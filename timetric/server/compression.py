@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from functools import lru_cache
 
 from falcon import Request, Response
@@ -31,7 +31,7 @@ class Compression:
     ) -> None:
         if not is_packed(req, resp.content_type) or "no-store" in _cache_control(resp):
             return
-        if isinstance(resp.stream, Iterator):
+        if isinstance(resp.stream, Generator):
             resp.stream = _packed(resp.stream)
             resp.set_header("Content-Encoding", "gzip")
         body = resp.render_body()

@@ -11,6 +11,7 @@ from timetric.server.blocks import SIZE, merge
 from timetric.server.columns import EMPTY, Columns, from_points
 from timetric.server.storage import Rewritten, Series, Window
 from timetric.server.storage.database import Database
+from timetric.server.storage.parcel import Span
 from timetric.server.storage.tables import Tables
 
 _PIECE = 16  # blocks a piece
@@ -82,21 +83,16 @@ def _pass_blocks(rows: Tables, window: Window) -> tuple[Window, int]:
     """
     start, end, limit, descending = window
     assert limit is not None, "there is a limit to count up to"
-    order = -1 if descending else 1
-    spans = [span for span in rows.spans(start, end) if span.final >= start][::order]
-    sizes = [
-        span.size
-        if start <= span.first and span.final < end
-        else int(np.diff(np.searchsorted(rows.block(span.key).t, [start, end]))[0])
-        for span in spans
-    ]
+    spans = [span for span in rows.spans(start, end) if span.final >= start]
     fresh = np.array([row.t for row in rows.tail(start, end) if row.fresh])
     if descending:
+        spans.reverse()
         edges = [span.first for span in spans]
         loose = len(fresh) - np.searchsorted(fresh, edges)
     else:
         edges = [_next(span.final) for span in spans]
         loose = np.searchsorted(fresh, edges)
+    sizes = [_size(rows, span, start, end) for span in spans]
     counts = [0, *(np.cumsum(sizes) + loose).tolist()]
     passed = int(np.searchsorted(counts, limit)) - 1
     left = limit - int(counts[passed])
@@ -105,6 +101,14 @@ def _pass_blocks(rows: Tables, window: Window) -> tuple[Window, int]:
     if descending:
         return window._replace(end=edges[passed - 1]), left
     return window._replace(start=edges[passed - 1]), left
+
+
+def _size(rows: Tables, span: Span, start: float, end: float) -> int:
+    """How many points a block holds in the interval; decoded only where it reaches beyond."""
+    if start <= span.first and span.final < end:
+        return span.size
+    low, high = np.searchsorted(rows.block(span.key).t, [start, end])
+    return int(high - low)
 
 
 def _next(t: float) -> float:
