@@ -61,7 +61,7 @@ class StoreSubject:
     def __init__(self) -> None:
         self.directory = tempfile.mkdtemp()
         self.store = open_storage(self.directory, durability="normal")
-        owner = self.store.add_user("owner", 0.0)
+        owner = self.store.accounts.add_user("owner", 0.0)
         self.series = self.store.create(IDS[0], owner, METADATA, EMPTY, 0.0)
 
     def close(self) -> None:
