@@ -18,7 +18,7 @@ from timetric.server import cors
 from timetric.server.access import Access
 from timetric.server.account import SignInResource
 from timetric.server.body import PIECE, BodyKeeper
-from timetric.server.caching import Caching, CachingDefaults
+from timetric.server.caching import Caching, CachingDefaults, forget
 from timetric.server.compression import Compression
 from timetric.server.credentials import Random
 from timetric.server.identity import ApiToken, Identity, OAuthSignature
@@ -79,7 +79,7 @@ def build_app(
 ) -> WSGIApplication:
     """The whole app; the arguments are create_app's."""
     app = App(router=Router())
-    app.add_middleware([BodyKeeper(), site, Compression(), CachingDefaults()])
+    app.add_middleware([CachingDefaults(), BodyKeeper(), site, Compression()])
     app.req_options.strip_url_path_trailing_slash = True  # so no route has one
     signatures = Signatures(storage.grants, keyring, clock, max_body)
     sessions = Sessions(storage.accounts, clock, random)
@@ -108,6 +108,7 @@ def build_app(
 
 def _answer(req: Request, resp: Response, error: Exception, params: dict[str, Any]) -> None:
     problem = error if isinstance(error, Problem) else _translated(error)
+    forget(resp)
     resp.status = problem.status
     if isinstance(error, HTTPError):
         resp.set_headers(error.headers or {})

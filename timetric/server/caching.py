@@ -12,25 +12,27 @@ from falcon.util import http_date_to_dt
 
 from timetric.server.storage import Series
 
-#: What of a request a reply may depend on.
-VARY = "Accept, Accept-Encoding, Authorization, Cookie"
+_DEFAULTS = {
+    "Vary": "Accept, Accept-Encoding, Authorization, Cookie",
+    "Cache-Control": "private, no-cache",
+}
 
 #: Seconds after a change in which others may follow that a date, in whole seconds, can't tell.
 _UNSETTLED = 2
 
 
 class CachingDefaults:
-    """Middleware: no reply to a read is used again unasked, nor for others, unless it says so."""
+    """Middleware: no reply is used again unasked, nor for others, unless its handler says so."""
 
-    def process_response(
-        self, req: Request, resp: Response, resource: object, req_succeeded: bool
-    ) -> None:
-        if req.method not in ("GET", "HEAD"):
-            return
-        if resp.get_header("Vary") is None:
-            resp.set_header("Vary", VARY)
-        if resp.get_header("Cache-Control") is None:
-            resp.set_header("Cache-Control", "private, no-cache")
+    def process_request(self, req: Request, resp: Response) -> None:
+        resp.set_headers(_DEFAULTS)
+
+
+def forget(resp: Response) -> None:
+    """Take off what was said of a reply that an error comes in the place of."""
+    resp.delete_header("ETag")
+    resp.delete_header("Last-Modified")
+    resp.set_headers(_DEFAULTS)
 
 
 class Caching:

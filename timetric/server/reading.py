@@ -22,6 +22,8 @@ from timetric.server.storage import Series, Storage, StorageError
 
 log = logging.getLogger(__name__)
 
+_encode = json.JSONEncoder(allow_nan=False).encode
+
 
 class ValueResource:
     """/series/ID/value/json/: the latest point, or the one near a time."""
@@ -45,7 +47,7 @@ class ValueResource:
         else:
             point = SIDES[side](self._storage, series, at)
         timestamp, value = point or (None, None)
-        resp.text = json.dumps({"timestamp": timestamp, "value": value}, allow_nan=False)
+        resp.text = _encode({"timestamp": timestamp, "value": value})
         resp.content_type = "application/json"
 
 
@@ -78,15 +80,17 @@ class PointsResource:
         if self._caching.answers(req, resp, series, form.name + coding):
             return
         pieces, following = read_page(self._storage, series, window)
+        certain = False
+        if form is BINARY:
+            pieces, certain = promise_numbers(self._storage, series, window, pieces)
+        ahead = list(islice(pieces, 1))  # what fails at once is an error, and not half a reply
+        resp.stream = _written(series, form, chain(ahead, pieces))
+        resp.content_type = form.media_type
         if following is not None:
             url = f"{series_url(req, series)}{path}?{following}"
             resp.set_header("Link", f'<{url}>; rel="next"')
-        if form is BINARY:
-            pieces, certain = promise_numbers(self._storage, series, window, pieces)
-            resp.set_headers({"Timetric-Words": "no"} if certain else {})
-        ahead = list(islice(pieces, 1))  # what fails at once is an error, and not half a reply
-        resp.content_type = form.media_type
-        resp.stream = _written(series, form, chain(ahead, pieces))
+        if certain:
+            resp.set_header("Timetric-Words", "no")
 
 
 def _preferred(req: Request) -> Format:
