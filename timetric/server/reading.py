@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from itertools import chain, islice
 
 from falcon import Request, Response
+from falcon.util.mediatypes import best_match
 
 from timetric.server import fields
 from timetric.server.access import Access, series_url
@@ -95,8 +96,11 @@ class PointsResource:
 
 def _preferred(req: Request) -> Format:
     """The form that the client likes best. Raises Problem where it takes none."""
-    chosen = req.client_prefers(FORMATS)
-    if chosen is None:
+    try:
+        chosen = best_match(FORMATS, req.accept.lower())
+    except ValueError:  # Accept is no list of media types
+        chosen = ""
+    if not chosen:
         types = ", ".join(name.partition(";")[0] for name in FORMATS)
         raise Problem(406, f"Points come as {types}; Accept names none of these.")
     return FORMATS[chosen]
