@@ -238,7 +238,7 @@ def test_a_page_of_millions_takes_little_memory(tmp_path: Path, order: str) -> N
     service.kill()
     service = Service(tmp_path)  # another process, that has not been that large before
     try:
-        Reader(service, f"{path}points/?limit=70000", Accept=BINARY).read()
+        Reader(service, f"{path}points/?limit=200000", Accept=BINARY).read()
         before = peak(worker_of(service))
         page = f"{path}points/?limit={count - 1}&order={order}"
         body = Reader(service, page, Accept=BINARY).read()
