@@ -29,6 +29,7 @@ TEST = [
     "mypy>=1.19",
     "oauthlib>=3.2.2,<5",  # another's view of our signatures
     "pytest>=8.3",
+    "requests>=2.32",  # a stranger's view of what is read
     "ruff>=0.17,<0.18",  # a newer one may format otherwise
     "selenium>=4.20",
     "sphinx>=7.4",
