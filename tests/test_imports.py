@@ -38,8 +38,9 @@ server.storage.*
 server.credentials server.body server.site server.keyring server.usage
 server.callback server.signature server.password server.cookie
 server.assets
-server.fields server.pages server.identity
-server.access server.session
+server.fields server.pages server.identity server.formats server.compression server.caching
+server.access server.session server.selection
+server.cors server.router
 server.reading server.series server.search server.oauth
 server.account.form server.account.agent
 server.account.expiry
@@ -58,7 +59,8 @@ __main__
 """
 
 COMMAND_LINE = {"cli", "commands", "admin", "store", "demo", "__main__"}
-PURE = {"timestamps", "points", "oauth1", "server.columns", "server.blocks", "server.account.agent"}
+PURE = {"timestamps", "points", "oauth1", "server.columns", "server.blocks", "server.formats"}
+PURE |= {"server.account.agent"}
 SHARED = {"exceptions", "timestamps", "points"}  # what the service's end takes of the client's
 
 #: What the client's end may import when it is imported, beside the standard library.

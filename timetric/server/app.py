@@ -14,10 +14,12 @@ from typing import TYPE_CHECKING, Any
 from falcon import App, HTTPError, Request, Response
 
 from timetric.exceptions import InvalidPoint
-from timetric.server import account
+from timetric.server import account, cors
 from timetric.server.access import Access
 from timetric.server.assets import AssetResource
 from timetric.server.body import PIECE, BodyKeeper
+from timetric.server.caching import Caching, CachingDefaults, forget
+from timetric.server.compression import Compression
 from timetric.server.credentials import Random
 from timetric.server.identity import ApiToken, Identity, OAuthSignature
 from timetric.server.keyring import Keyring
@@ -26,6 +28,7 @@ from timetric.server.oauth import AccessTokenResource, AuthorizeResource, Reques
 from timetric.server.pages import PageProblem, Viewers, is_for_a_person, show_problem
 from timetric.server.problem import Problem
 from timetric.server.reading import PointsResource, ValueResource
+from timetric.server.router import Router
 from timetric.server.search import HomeResource, SearchResource
 from timetric.server.series import CreateResource, SeriesResource
 from timetric.server.session import Sessions
@@ -88,9 +91,8 @@ def build_app(
     signup: Quota | None,
 ) -> WSGIApplication:
     """The whole app; the arguments are create_app's."""
-    app = App()
-    app.add_middleware(BodyKeeper())
-    app.add_middleware(site)
+    app = App(router=Router())
+    app.add_middleware([CachingDefaults(), BodyKeeper(), site, Compression()])
     app.req_options.strip_url_path_trailing_slash = True  # so no route has one
     usage = Usage(clock)
     signatures = Signatures(storage.grants, keyring, usage, clock, max_body)
@@ -98,10 +100,12 @@ def build_app(
     app.add_middleware(Viewers(sessions.user))
     identity = Identity(ApiToken(storage.accounts, usage, clock), OAuthSignature(signatures))
     access = Access(storage, identity)
+    caching = Caching(clock)
     app.add_route("/create", CreateResource(storage, access, clock, random, max_body))
     app.add_route("/series/{id}", SeriesResource(storage, access, clock, max_body))
-    app.add_route("/series/{id}/value/json", ValueResource(storage, access))
-    points = PointsResource(storage, access)
+    app.add_route("/series/{id}/value/json", ValueResource(storage, access, caching))
+    points = PointsResource(storage, access, caching)
+    app.add_route("/series/{id}/points", points)
     app.add_route("/series/{id}/csv", points, suffix="csv")
     app.add_route("/series/{id}/csv/unix.csv", points, suffix="unix")
     app.add_route("/series/{id}/csv/iso.csv", points, suffix="iso")
@@ -123,6 +127,7 @@ def build_app(
 
 def _answer(req: Request, resp: Response, error: Exception, params: dict[str, Any]) -> None:
     problem = error if isinstance(error, Problem) else _translated(error)
+    forget(resp)
     resp.status = problem.status
     if isinstance(error, HTTPError):
         resp.set_headers(error.headers or {})
@@ -183,6 +188,7 @@ class Frame:
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         request_id = environ[_ID] = self._random(8).hex()
         stamps = [("Request-Id", request_id), ("X-Content-Type-Options", "nosniff")]
+        stamps += cors.headers(environ)
         statuses: list[int] = []
 
         def start(status: str, headers: Any, exc_info: Any = None) -> Any:

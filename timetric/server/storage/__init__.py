@@ -148,6 +148,15 @@ class Storage(Protocol):
         Points added behind the reader are not seen. Raises Rewritten, Damaged.
         """
 
+    def cut(self, series: Series, window: Window) -> float | None:
+        """The instant of the last point within the window's limit, where it leaves some out.
+
+        Last in reading order. Found without reading the points before it. Raises Damaged.
+        """
+
+    def may_hold_words(self, series: Series, window: Window) -> bool:
+        """Whether a value in the window, its limit aside, may be a word; False is certain."""
+
     def backup(self, path: Path) -> None:
         """Write a consistent copy, while others read and write, to a file that must not exist."""
 

@@ -18,6 +18,7 @@ from timetric.server.storage import (
     Series,
     User,
     Window,
+    pieces,
 )
 from timetric.server.storage.bodies import clean
 from timetric.server.storage.check import faults
@@ -116,7 +117,14 @@ class SqliteStorage:
         return self._history.latest(series)
 
     def read(self, series: Series, window: Window) -> Iterator[Columns]:
-        return self._history.read(series, window)
+        return pieces.read(self._database, series, window)
+
+    def cut(self, series: Series, window: Window) -> float | None:
+        return pieces.cut(self._database, series, window)
+
+    def may_hold_words(self, series: Series, window: Window) -> bool:
+        with self._database.reading() as db:
+            return Tables(db, series.key).may_hold_words(window.start, window.end)
 
 
 def _fields(metadata: Metadata) -> tuple[object, ...]:
