@@ -67,7 +67,6 @@ def show(req: Request, resp: Response, name: str, *targets: str, **values: objec
     resp.content_type = "text/html; charset=utf-8"
     resp.set_header("Content-Security-Policy", " ".join([_POLICY, *targets]))
     resp.set_header("Cache-Control", "no-store")
-    resp.set_header("Vary", "Cookie")
     resp.set_header("Referrer-Policy", "same-origin")
     layout = {
         "root": root(req),
@@ -100,7 +99,7 @@ def root(req: Request) -> str:
 def sign_in_address(req: Request) -> str:
     """The path of the page to sign in, which leads back to what is asked for here."""
     address = f"{root(req)}account/sign-in/"
-    if req.method != "GET" or req.path.startswith("/account/sign-"):  # a link's path is secret
+    if req.method not in READS or req.path.startswith("/account/sign-"):  # a link's path is secret
         return address
     asked = quote(req.path.lstrip("/")) + (f"?{req.query_string}" if req.query_string else "")
     return f"{address}?next={quote(asked, safe='')}"
