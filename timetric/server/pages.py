@@ -22,6 +22,9 @@ _POLICY = (
     "frame-ancestors 'none'; form-action 'self'"
 )
 
+#: The methods that only read.
+READS = ("GET", "HEAD")
+
 #: The Cache-Control of pages that hold no secret, but show who is signed in.
 OFTEN_ASKED = "private, no-cache"
 
