@@ -29,14 +29,14 @@ dance series
 client
 __init__
 
-server.columns server.metadata server.problem
-server.blocks server.intake
+server.columns server.metadata server.problem server.receipt
+server.blocks server.intake server.unpacked
 server.storage
 server.storage.*
 server.credentials server.body server.site server.keyring
 server.callback server.signature
 server.fields server.pages server.identity
-server.access server.session
+server.access server.session server.terms
 server.reading server.series server.account server.oauth
 server.app
 server

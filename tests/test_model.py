@@ -28,10 +28,10 @@ from hypothesis.stateful import (
 
 from tests.conftest import RunningService
 from tests.test_points import exact
-from tests.test_storage import IDS, METADATA
+from tests.test_storage import IDS, make, point_of
 from timetric.points import Point, Value, format_csv, format_value, parse_csv
 from timetric.server import blocks
-from timetric.server.columns import EMPTY, Columns, from_points, tidy, to_points
+from timetric.server.columns import Columns, from_points, tidy, to_points
 from timetric.server.storage import NotNumeric, Window, history, open_storage, parcel
 
 WORDS: list[Value] = [None, True, False, -0.0, 5e-324]
@@ -62,7 +62,7 @@ class StoreSubject:
         self.directory = tempfile.mkdtemp()
         self.store = open_storage(self.directory, durability="normal")
         owner = self.store.add_user("owner", 0.0)
-        self.series = self.store.create(IDS[0], owner, METADATA, EMPTY, 0.0)
+        self.series = make(self.store, IDS[0], owner)
 
     def close(self) -> None:
         assert list(self.store.check()) == []
@@ -77,10 +77,10 @@ class StoreSubject:
         self.store.merge(self.series, columns(points), 1.0)
 
     def append(self, value: Value, now: float) -> Point:
-        return self.store.append(self.series, value, now)
+        return point_of(self.store.append(self.series, value, now))
 
     def increment(self, amount: float, now: float) -> Point:
-        return self.store.increment(self.series, amount, now)
+        return point_of(self.store.increment(self.series, amount, now))
 
     def replace(self, points: list[Point]) -> None:
         self.store.replace(self.series, columns(points), 1.0)

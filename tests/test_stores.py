@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 
 from tests.conftest import ROOT
-from tests.test_storage import IDS, METADATA, columns, read
+from tests.test_storage import IDS, columns, make, read
 from timetric.points import Point
 from timetric.server.blocks import encode
 from timetric.server.columns import Columns
@@ -40,7 +40,7 @@ def a_store(directory: Path, points: int = 10_000) -> tuple[Storage, Series]:
     store = open_storage(directory)
     owner = store.add_user("owner", 1.0)
     t = np.arange(float(points))
-    return store, store.create(IDS[0], owner, METADATA, Columns(t, t % 7), 2.0)
+    return store, make(store, IDS[0], owner, Columns(t, t % 7))
 
 
 def test_a_store_of_version_1_is_brought_up(tmp_path: Path) -> None:
@@ -102,7 +102,7 @@ def damage(directory: Path, statement: str) -> None:
 
 def test_a_damaged_block_is_told_and_the_rest_goes_on(tmp_path: Path) -> None:
     store, series = a_store(tmp_path)
-    other = store.create(IDS[1], series.owner, METADATA, columns((1.0, 2.0)), 2.0)
+    other = make(store, IDS[1], series.owner, columns((1.0, 2.0)))
     damage(tmp_path, "UPDATE bodies SET vals = zeroblob(length(vals)) WHERE key = 1")
     with pytest.raises(Damaged, match="checksum"):
         read(store, series)
@@ -286,7 +286,7 @@ def write_shares(directory: Path, result: Any, process: int) -> None:
 
 def test_processes_of_many_threads_lose_nothing(tmp_path: Path) -> None:
     store, series = a_store(tmp_path, 0)
-    counter = store.create(IDS[1], series.owner, METADATA, columns(), 2.0)
+    counter = make(store, IDS[1], series.owner)
     context = multiprocessing.get_context("spawn")
     result = context.Queue()
     processes = [context.Process(target=write_shares, args=(tmp_path, result, n)) for n in range(4)]
@@ -330,14 +330,14 @@ def test_new_points_find_room_beside_a_damaged_block(tmp_path: Path) -> None:
     damage(tmp_path, "UPDATE bodies SET vals = zeroblob(length(vals)) WHERE key = 1")
     for start in range(10_000, 15_000, 250):
         store.merge(series, columns(*((float(t), 1.0) for t in range(start, start + 250))), 3.0)
-    assert store.append(series, 2.0, 20_000.0) == (20_000.0, 2.0)
+    assert store.append(series, 2.0, 20_000.0).point == (20_000.0, 2.0)
     assert len(read(store, series, Window(start=9000.0))) == 6001
     assert len(list(store.check())) == 1
 
 
 def test_damaged_pages_are_told(tmp_path: Path) -> None:
     store, series = a_store(tmp_path, 300_000)
-    other = store.create(IDS[1], series.owner, METADATA, columns((1.0, 2.0)), 2.0)
+    other = make(store, IDS[1], series.owner, columns((1.0, 2.0)))
     store.close()
     path = tmp_path / "timetric.sqlite3"
     size = path.stat().st_size

@@ -53,4 +53,9 @@ class Access:
 
 def series_url(req: Request, series: Series) -> str:
     """The series' own address."""
-    return f"{req.context.base_url}series/{series.id}/"
+    return url_of(req, series.id)
+
+
+def url_of(req: Request, id: str) -> str:
+    """The address of the series with this ID."""
+    return f"{req.context.base_url}series/{id}/"

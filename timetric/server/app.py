@@ -17,6 +17,7 @@ from timetric.exceptions import InvalidPoint
 from timetric.server.access import Access
 from timetric.server.account import SignInResource
 from timetric.server.body import PIECE, BodyKeeper
+from timetric.server.columns import BadRecord
 from timetric.server.credentials import Random
 from timetric.server.identity import ApiToken, Identity, OAuthSignature
 from timetric.server.keyring import Keyring
@@ -29,7 +30,18 @@ from timetric.server.series import CreateResource, SeriesResource
 from timetric.server.session import Sessions
 from timetric.server.signature import Signatures
 from timetric.server.site import Site
-from timetric.server.storage import Full, Missing, NotNumeric, Rewritten, Storage, Unavailable
+from timetric.server.storage import (
+    Busy,
+    Changed,
+    Conflict,
+    Full,
+    Missing,
+    NotNumeric,
+    Reused,
+    Rewritten,
+    Storage,
+    Unavailable,
+)
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -47,10 +59,15 @@ _DETAILS = {
 
 #: The answer to each error that a handler lets through.
 _PROBLEMS: dict[type[Exception], Callable[[Any], Problem]] = {
+    BadRecord: lambda error: Problem(400, f"{error.detail}.", record=error.record),
     InvalidPoint: lambda error: Problem(400, f"{error.detail}.", line=error.line),
     BadMetadata: lambda error: Problem(400, f"{error}.", field=error.field),
     Missing: lambda error: Problem(404, "There is no such series any more."),
     NotNumeric: lambda error: Problem(409, f"{error}."),
+    Conflict: lambda error: Problem(409, f"{error}.", timestamp=error.timestamp),
+    Busy: lambda error: Problem(409, f"{error}.", retry_after=1),
+    Changed: lambda error: Problem(412, f"{error}."),
+    Reused: lambda error: Problem(422, f"{error}."),
     Rewritten: lambda error: Problem(503, f"{error}; read it again.", retry_after=1),
     Unavailable: lambda error: Problem(503, "The store is not ready; try again.", retry_after=5),
     Full: lambda error: Problem(507, "The service's disk is full; nothing was stored."),

@@ -8,13 +8,14 @@ Times (``now``, ``created``) are Unix seconds, UTC, and come from the caller.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from timetric.points import Point, Value
 from timetric.server.columns import Columns
 from timetric.server.metadata import Metadata
+from timetric.server.receipt import PLAIN, Receipt, Terms
 
 
 class StorageError(Exception):
@@ -43,6 +44,26 @@ class Unavailable(StorageError):
 
 class Damaged(StorageError):
     """What is stored of a series is not what was written."""
+
+
+class Conflict(StorageError):
+    """A point stands at ``timestamp`` already, with another value."""
+
+    def __init__(self, timestamp: float) -> None:
+        super().__init__(f"a point with another value stands at {timestamp!r} already")
+        self.timestamp = timestamp
+
+
+class Changed(StorageError):
+    """The series is not of a version that was asked for."""
+
+
+class Reused(StorageError):
+    """The Idempotency-Key was used for a write that means something else."""
+
+
+class Busy(StorageError):
+    """The first write with this Idempotency-Key has been under way for long."""
 
 
 class Rewritten(StorageError):
@@ -107,8 +128,8 @@ class AccessToken(NamedTuple):
 class Series(NamedTuple):
     """A series without its points. ``key`` is the store's own, never shown; ``id`` is in its URL.
 
-    ``points`` counts them. ``version`` goes up with each change of the points, ``generation`` with
-    each that takes some away.
+    ``points`` counts them. ``version`` goes up with each change, of points or metadata,
+    ``generation`` with each that takes points away.
     """
 
     key: int
@@ -228,11 +249,17 @@ class Storage(Protocol):
     def session(self, digest: bytes, now: float) -> User:
         """Raises Missing, also where it has expired."""
 
-    # series
+    # series; each write is done on its terms, and so raises Changed, Reused and Busy, and Missing
 
     def create(
-        self, id: str, owner: User, metadata: Metadata, points: Columns, now: float
-    ) -> Series:
+        self,
+        id: str,
+        owner: User,
+        metadata: Metadata,
+        points: Columns,
+        now: float,
+        terms: Terms = PLAIN,
+    ) -> Receipt:
         """Make a series with its first points. Raises Taken."""
 
     def series(self, id: str) -> Series:
@@ -244,20 +271,42 @@ class Storage(Protocol):
         That is ``updated``, ``points``, ``version`` and ``generation``. Raises Missing.
         """
 
-    def merge(self, series: Series, points: Columns, now: float) -> None:
-        """Add points; one at a timestamp that exists replaces it. Raises Missing."""
+    def amend(
+        self, series: Series, changes: Mapping[str, Any], now: float, terms: Terms = PLAIN
+    ) -> Series:
+        """Change fields of its metadata. Keys and dry runs are not for this."""
 
-    def replace(self, series: Series, points: Columns, now: float) -> None:
-        """Put these points in the place of the whole history. Raises Missing."""
+    def remove(self, series: Series, now: float, terms: Terms = PLAIN) -> Receipt:
+        """Take away the series itself, with all its points."""
 
-    def clear(self, series: Series, start: float, end: float, now: float) -> None:
-        """Take away the points with ``start <= t < end``. Raises Missing."""
+    def receipt(self, owner: User, series: str, key: str, now: float) -> Receipt:
+        """What the write with this Idempotency-Key did to a series, or ("") made.
 
-    def append(self, series: Series, value: Value, now: float) -> Point:
+        Raises Missing where it is not stored, or was 30 days ago.
+        """
+
+    def merge(self, series: Series, points: Columns, now: float, terms: Terms = PLAIN) -> Receipt:
+        """Add points; one at a timestamp that exists replaces it, if the terms don't differ.
+
+        Raises Conflict.
+        """
+
+    def replace(self, series: Series, points: Columns, now: float, terms: Terms = PLAIN) -> Receipt:
+        """Put these points in the place of the whole history."""
+
+    def clear(
+        self, series: Series, start: float, end: float, now: float, terms: Terms = PLAIN
+    ) -> Receipt:
+        """Take away the points with ``start <= t < end``."""
+
+    def append(self, series: Series, value: Value, now: float, terms: Terms = PLAIN) -> Receipt:
         """Add a value at ``now``, or at the next free instant where a point stands there."""
 
-    def increment(self, series: Series, amount: float, now: float) -> Point:
-        """Add latest + amount, stamped after the latest point. Raises NotNumeric, Missing."""
+    def increment(self, series: Series, amount: float, now: float, terms: Terms = PLAIN) -> Receipt:
+        """Add latest + amount, stamped after the latest point. Raises NotNumeric."""
+
+    def put(self, series: Series, point: Point, now: float, terms: Terms = PLAIN) -> Receipt:
+        """Add a point at its own timestamp, like ``merge``."""
 
     def latest(self, series: Series) -> Point | None:
         """The last point, or None where there is none."""

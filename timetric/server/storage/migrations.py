@@ -7,8 +7,8 @@ from pathlib import Path
 
 from timetric.server.blocks import SIZE
 from timetric.server.storage import StorageError
-from timetric.server.storage.history import fold
 from timetric.server.storage.tables import Tables
+from timetric.server.storage.tail import fold
 
 #: What makes a store of each version out of the one before it; a new file gets them all.
 MIGRATIONS = (
@@ -94,6 +94,15 @@ MIGRATIONS = (
     -- bodies in no block: claimed by a write on its way, or to be swept
     CREATE TABLE loose(key INTEGER PRIMARY KEY, claimed INTEGER NOT NULL);
     CREATE INDEX loose_by_claim ON loose(claimed);
+    """,
+    """
+    -- what writes with an Idempotency-Key did: series is an ID, or empty where one was made
+    CREATE TABLE receipts(
+        owner INTEGER NOT NULL REFERENCES users ON DELETE CASCADE,
+        series TEXT NOT NULL, key TEXT NOT NULL,
+        meaning BLOB NOT NULL, receipt TEXT NOT NULL, expires REAL NOT NULL,
+        PRIMARY KEY(owner, series, key)) WITHOUT ROWID;
+    CREATE INDEX receipts_by_expiry ON receipts(expires);
     """,
 )
 VERSION = len(MIGRATIONS)
