@@ -61,7 +61,7 @@ class StoreSubject:
     def __init__(self) -> None:
         self.directory = tempfile.mkdtemp()
         self.store = open_storage(self.directory, durability="normal")
-        owner = self.store.add_user("owner", 0.0)
+        owner = self.store.accounts.add_user("owner", 0.0)
         self.series = make(self.store, IDS[0], owner)
 
     def close(self) -> None:

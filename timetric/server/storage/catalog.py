@@ -11,10 +11,11 @@ from typing import Any
 from timetric.server.columns import Columns
 from timetric.server.metadata import Metadata
 from timetric.server.receipt import Receipt, Terms
-from timetric.server.storage import Missing, Series, Taken, User
+from timetric.server.storage import Missing, Series, User
 from timetric.server.storage.bodies import sweep
 from timetric.server.storage.database import Database
 from timetric.server.storage.history import History
+from timetric.server.storage.rows import insert
 from timetric.server.storage.tables import Tables
 from timetric.server.storage.writer import Scope, Writer, check, on_terms, scope_of
 
@@ -93,16 +94,13 @@ def _insert(
     db: sqlite3.Connection, id: str, owner: User, metadata: Metadata, version: int, now: float
 ) -> int:
     """Make an empty series; its key. Raises Taken."""
-    try:
-        made = db.execute(
-            "INSERT INTO series(id, owner, title, caption, description, tags, unit, source,"
-            " source_url, latitude, longitude, public, created, updated, version)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (id, owner.key, *_fields(metadata), now, now, version),
-        )
-    except sqlite3.IntegrityError as error:  # the ID is in use
-        raise Taken(f"there is a series {id} already") from error
-    return made.lastrowid or 0
+    statement = (
+        "INSERT INTO series(id, owner, title, caption, description, tags, unit, source,"
+        " source_url, latitude, longitude, public, created, updated, version)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    )
+    row = (id, owner.key, *_fields(metadata), now, now, version)
+    return insert(db, f"there is a series {id} already", statement, row)
 
 
 def _found(db: sqlite3.Connection, key: int) -> Series:
