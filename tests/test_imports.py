@@ -37,9 +37,9 @@ server.storage
 server.storage.*
 server.credentials server.body server.site server.keyring
 server.callback server.signature
-server.fields server.pages server.identity
+server.fields server.pages server.identity server.item
 server.access server.session server.terms
-server.reading server.series server.account server.oauth
+server.reading server.series server.description server.writes server.account server.oauth
 server.app
 server
 server.serve

@@ -7,10 +7,12 @@ from collections.abc import Callable
 from falcon import Request
 
 from timetric.server.identity import Identity
+from timetric.server.metadata import Metadata
 from timetric.server.problem import Problem
 from timetric.server.storage import Missing, Series, Storage, User
 
 _ABSENT = "There is no such series."
+_UNKNOWN = Metadata("", "")  # of a series that is not there
 
 
 class Access:
@@ -20,8 +22,8 @@ class Access:
         self._storage = storage
         self._identity = identity
 
-    def to_create(self, req: Request) -> User:
-        """Who will own what is made. Raises Problem."""
+    def asking(self, req: Request) -> User:
+        """Who asks. Raises Problem, also where nobody says so."""
         return self._identity.required(req)
 
     def to_read(self, req: Request, id: str) -> Series:
@@ -35,13 +37,19 @@ class Access:
         raise Problem(404, _ABSENT)
 
     def to_write(self, req: Request, id: str) -> Series:
-        """The series, when whoever asks may write to it. Raises Problem."""
+        """The series, when whoever asks may write to it. Raises Problem.
+
+        With an Idempotency-Key it may be one that is not there: the store finds out whether the
+        request repeats what was done while it was.
+        """
         user = self._identity.required(req)
         series = self._find(id, self._storage.known_series)
         if series and series.owner == user:
             return series
         if series and series.metadata.public:
             raise Problem(403, "The series is someone else's.")
+        if req.get_header("Idempotency-Key"):  # someone else's is as good as not there
+            return Series(0, id, user, _UNKNOWN, 0.0, 0.0)
         raise Problem(404, _ABSENT)
 
     def _find(self, id: str, look_up: Callable[[str], Series]) -> Series | None:

@@ -19,6 +19,7 @@ from timetric.server.account import SignInResource
 from timetric.server.body import PIECE, BodyKeeper
 from timetric.server.columns import BadRecord
 from timetric.server.credentials import Random
+from timetric.server.description import MetadataResource
 from timetric.server.identity import ApiToken, Identity, OAuthSignature
 from timetric.server.keyring import Keyring
 from timetric.server.metadata import BadMetadata
@@ -42,6 +43,7 @@ from timetric.server.storage import (
     Storage,
     Unavailable,
 )
+from timetric.server.writes import WritesResource
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -101,6 +103,10 @@ def build_app(
     access = Access(storage, identity)
     app.add_route("/create", CreateResource(storage, access, clock, random, max_body))
     app.add_route("/series/{id}", SeriesResource(storage, access, clock, max_body))
+    app.add_route("/series/{id}/metadata", MetadataResource(storage, access, clock))
+    writes = WritesResource(storage, access, clock)
+    app.add_route("/create/writes/{key}", writes)
+    app.add_route("/series/{id}/writes/{key}", writes)
     app.add_route("/series/{id}/value/json", ValueResource(storage, access))
     points = PointsResource(storage, access)
     app.add_route("/series/{id}/csv", points, suffix="csv")

@@ -33,7 +33,7 @@ class Receipt(NamedTuple):
 
     def headers(self) -> dict[str, str]:
         """As it stands on a reply."""
-        headers = {f"Timetric-{name.title()}": str(self[n]) for n, name in _COUNTS}
+        headers = dict(zip(_HEADERS, map(str, self)))
         if self.point is not None:
             t, value = self.point
             headers["Timetric-Point"] = f"{format_timestamp(t)},{format_value(value)}"
@@ -43,10 +43,11 @@ class Receipt(NamedTuple):
         """As JSON has it."""
         made = {} if self.made is None else {"series": self.made}
         point = {} if self.point is None else {"point": self.point}
-        return {**made, **{name: self[n] for n, name in _COUNTS}, **point}
+        return {**made, **dict(zip(_COUNTS, self)), **point}
 
 
-_COUNTS = list(enumerate(Receipt._fields[:6]))
+_COUNTS = Receipt._fields[:6]
+_HEADERS = [f"Timetric-{name.title()}" for name in _COUNTS]
 
 
 class Key(NamedTuple):

@@ -46,9 +46,11 @@ class Standing:
         self._series = series
 
     def spans(self, points: Columns) -> list[Span]:
-        """Those of the blocks that these points reach."""
+        """Those of the blocks that these points reach. Raises Missing."""
         with self._database.reading() as db:
-            return Tables(db, self._series).spans(*reach(points))
+            rows = Tables(db, self._series)
+            rows.state()
+            return rows.spans(*reach(points))
 
     def block(self, key: int) -> Columns:
         """Raises Missing, Damaged."""

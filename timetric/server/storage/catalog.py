@@ -17,7 +17,7 @@ from timetric.server.storage.database import Database
 from timetric.server.storage.history import History
 from timetric.server.storage.rows import insert
 from timetric.server.storage.tables import Tables
-from timetric.server.storage.writer import Scope, Writer, check, on_terms, scope_of
+from timetric.server.storage.writer import Writer, check, on_terms, scope_of
 
 _SERIES = """SELECT series.key, id, users.key, users.name, title, caption, description, tags, unit,
     source, source_url, latitude, longitude, public, series.created, updated, points, version,
@@ -35,7 +35,7 @@ class Catalog:
     def create(
         self, id: str, owner: User, metadata: Metadata, points: Columns, now: float, terms: Terms
     ) -> Receipt:
-        size, scope = len(points.t), Scope(owner.key, "")
+        size, scope = len(points.t), (owner.key, "")
         receipt = Receipt(terms.received(size), size, version=int(size > 0), made=id)
 
         def make() -> Receipt:

@@ -26,7 +26,7 @@ from timetric.server.storage.known import Known
 from timetric.server.storage.migrations import migrate
 from timetric.server.storage.sqlite_accounts import SqliteAccounts
 from timetric.server.storage.sqlite_grants import SqliteGrants
-from timetric.server.storage.writer import Scope, Writer
+from timetric.server.storage.writer import Writer
 
 
 class SqliteStorage:
@@ -80,7 +80,7 @@ class SqliteStorage:
         return self._catalog.remove(series, now, terms)
 
     def receipt(self, owner: User, series: str, key: str, now: float) -> Receipt:
-        return self._writer.receipt(Scope(owner.key, series), key, now)
+        return self._writer.receipt((owner.key, series), key, now)
 
     # points
 

@@ -27,7 +27,7 @@ def append(rows: Tables, value: Value, now: float) -> Receipt:
     while _is_held(rows, state, t) or not rows.add_to_tail(Row(t, value, fresh=True)):
         t = _later(t)
     _close(rows, state, now, added=[True])
-    return Receipt(1, 1, version=state.version + 1, point=(t, value))
+    return Receipt(1, 1, 0, 0, 0, state.version + 1, (t, value))
 
 
 def increment(rows: Tables, amount: float, now: float) -> Receipt:
@@ -43,7 +43,7 @@ def increment(rows: Tables, amount: float, now: float) -> Receipt:
         raise NotNumeric("the latest point stands at the end of time; none can follow it")
     rows.add_to_tail(row)
     _close(rows, state, now, added=[True])
-    return Receipt(1, 1, version=state.version + 1, point=(row.t, row.value))
+    return Receipt(1, 1, 0, 0, 0, state.version + 1, (row.t, row.value))
 
 
 def put_first(rows: Tables, points: Columns) -> None:

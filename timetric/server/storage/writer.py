@@ -11,7 +11,6 @@ import sqlite3
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import NamedTuple
 
 from timetric.server.receipt import Key, Receipt, Terms
 from timetric.server.storage import Busy, Changed, Missing, Reused, Series
@@ -27,16 +26,13 @@ _FIND = """SELECT meaning, receipt FROM receipts
     WHERE owner = ? AND series = ? AND key = ? AND expires > ?"""
 
 
-class Scope(NamedTuple):
-    """Where keys are told apart: a user, and the ID of a series; none where series are made."""
-
-    owner: int
-    series: str
+#: Where a key belongs to: a user, and the ID of a series, or "" where series are made.
+Scope = tuple[int, str]
 
 
 def scope_of(series: Series) -> Scope:
     """That of writes to a series."""
-    return Scope(series.owner.key, series.id)
+    return series.owner.key, series.id
 
 
 class Writer:
