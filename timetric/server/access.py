@@ -22,9 +22,16 @@ class Access:
         self._storage = storage
         self._identity = identity
 
-    def asking(self, req: Request) -> User:
-        """Who asks. Raises Problem, also where nobody says so."""
+    def to_create(self, req: Request) -> User:
+        """Who will own what is made. Raises Problem."""
         return self._identity.required(req)
+
+    def to_look_up(self, req: Request) -> User:
+        """Whose writes are looked up. Raises Problem."""
+        user = self._identity.user(req)
+        if user is None:
+            raise Problem(401, "Only those who wrote may look it up; this needs credentials.")
+        return user
 
     def to_read(self, req: Request, id: str) -> Series:
         """The series, when whoever asks may read it. Raises Problem."""

@@ -42,7 +42,7 @@ class CreateResource:
         self._max_body = max_body
 
     def on_post(self, req: Request, resp: Response) -> None:
-        owner = self._access.asking(req)
+        owner = self._access.to_create(req)
         form = read_form(req, self._max_body)
         metadata, upload = Metadata.from_fields(form.fields), form.upload or NOTHING
         id, terms = make_id(self._random), read_terms(req, form.fields, form.upload)

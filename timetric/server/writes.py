@@ -22,7 +22,7 @@ class WritesResource:
         self._clock = clock
 
     def on_get(self, req: Request, resp: Response, key: str, id: str = "") -> None:
-        user = self._access.asking(req)
+        user = self._access.to_look_up(req)
         try:
             receipt = self._storage.receipt(user, id, checked_key(key), self._clock())
         except Missing as error:  # which may yet change

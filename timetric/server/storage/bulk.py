@@ -22,6 +22,7 @@ from timetric.server.storage.database import Database
 from timetric.server.storage.parcel import Change, Span, Stretch, changes, stretches
 from timetric.server.storage.tables import Row, State, Tables
 from timetric.server.storage.tally import NONE, Tally, among, differing, tally
+from timetric.server.storage.writer import check
 
 
 class Stale(StorageError):
@@ -58,9 +59,10 @@ class Standing:
             return Tables(db, self._series).block(key)
 
     def meet(self, points: Columns, terms: Terms, *, rewrites: bool = False) -> Receipt:
-        """What a write would do. Raises Conflict, Missing, Damaged."""
+        """What a write would do. Raises Changed, Conflict, Missing, Damaged."""
         with self._database.reading() as db:
             rows = Tables(db, self._series)
+            check(rows, terms)
             state = rows.state()
             found = _met(rows, points, terms)
         removed = state.points - found.met if rewrites else 0
