@@ -114,6 +114,15 @@ def test_a_damaged_block_is_told_and_the_rest_goes_on(tmp_path: Path) -> None:
     assert "checksum" in fault
 
 
+def test_a_rewrite_mends_a_damaged_series(tmp_path: Path) -> None:
+    store, series = a_store(tmp_path)
+    damage(tmp_path, "UPDATE bodies SET vals = zeroblob(length(vals)) WHERE key = 1")
+    receipt = store.replace(series, columns((1.0, 1.0), (9999.5, 2.0)), 3.0)
+    assert receipt[:6] == (2, 2, 0, 0, 10_000, 2)
+    assert read(store, series) == [(1.0, 1.0), (9999.5, 2.0)]
+    assert list(store.check()) == []
+
+
 @pytest.mark.parametrize(
     "statement",
     [

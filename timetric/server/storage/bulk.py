@@ -16,7 +16,7 @@ import numpy as np
 from timetric.server.blocks import merge
 from timetric.server.columns import EMPTY, Columns, from_points, part, reach
 from timetric.server.receipt import ERROR, KEEP, Receipt, Terms
-from timetric.server.storage import Conflict, Missing, StorageError
+from timetric.server.storage import Conflict, Damaged, Missing, StorageError
 from timetric.server.storage.bodies import Stage
 from timetric.server.storage.database import Database
 from timetric.server.storage.parcel import Change, Span, Stretch, changes, stretches
@@ -129,28 +129,33 @@ class Replacement:
         self._met: dict[int, Tally] = {}
 
     def prepare(self) -> None:
-        """Count how the points meet the blocks. Raises Damaged."""
+        """Count how the points meet the blocks. Raises Missing."""
         for span in self._standing.spans(self._points):
             if span.key not in self._met:
-                with suppress(Missing):  # the block was changed meanwhile
+                with suppress(Missing, Damaged):  # it was changed meanwhile, or is met by nothing
                     self._met[span.key] = self._count(self._standing.block(span.key))
 
     def store(self, rows: Tables, now: float, most: float) -> Receipt:
         """Replace all, where at most so many blocks have changed. Raises Stale."""
         state, points = rows.state(), self._points
-        spans = rows.spans(*reach(points))
-        missing = [span.key for span in spans if span.key not in self._met]
-        if len(missing) > most:
+        keys = [span.key for span in rows.spans(*reach(points))]
+        if len(keys) - len(self._met.keys() & keys) > most:
             raise Stale("other writes have changed the blocks")
-        late = {key: self._count(rows.block(key)) for key in missing}
-        met = sum((late.get(span.key) or self._met[span.key] for span in spans), NONE)
-        found = met + _above(rows, points, _covered(rows, points))
+        try:
+            found = self._found(rows, keys)
+        except Damaged:  # what can't be read is met by nothing; a rewrite mends the series
+            found = NONE
         receipt = _receipt(state, points, found, self._terms, state.points - found.met)
         if receipt.changes:
             rows.touch(now, generation=1)
             rows.drop_all()
             self._put(rows)
         return receipt
+
+    def _found(self, rows: Tables, keys: list[int]) -> Tally:
+        late = {key: self._count(rows.block(key)) for key in keys if key not in self._met}
+        blocks = sum((late.get(key) or self._met[key] for key in keys), NONE)
+        return blocks + _above(rows, self._points, _covered(rows, self._points))
 
     def _count(self, block: Columns) -> Tally:
         return tally(block, self._points)
