@@ -7,6 +7,7 @@ import json
 import os
 import sqlite3
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -265,7 +266,7 @@ def test_a_repeat_that_waited_long_for_the_first_is_told_to_ask_again(
         with ThreadPoolExecutor(2) as pool:
             both = [pool.submit(send) for _ in range(2)]
             while not any(sent.done() for sent in both):
-                pass
+                time.sleep(0.01)
             (busy,) = [sent.result() for sent in both if sent.done()]
             assert busy.status == 409
             assert busy.headers["Retry-After"] == "1"

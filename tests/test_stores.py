@@ -22,6 +22,7 @@ from tests.test_storage import IDS, columns, make, read
 from timetric.points import Point
 from timetric.server.blocks import encode
 from timetric.server.columns import Columns
+from timetric.server.receipt import Receipt, Terms
 from timetric.server.storage import (
     Damaged,
     Full,
@@ -171,6 +172,11 @@ def test_writes_to_a_series_that_is_gone_are_refused(tmp_path: Path) -> None:
         lambda: store.merge(series, Columns(many, many), 5.0),
         lambda: store.replace(series, columns(), 5.0),
         lambda: store.clear(series, 0.0, 1.0, 5.0),
+        lambda: store.put(series, (1.0, 1.0), 5.0),
+        lambda: store.amend(series, {"title": "New"}, 5.0),
+        lambda: store.remove(series, 5.0),
+        lambda: store.merge(series, Columns(many, many), 5.0, Terms(dry_run=True)),
+        lambda: store.replace(series, Columns(many, many), 5.0),
         lambda: read(store, series),
     ):
         with pytest.raises(Missing):
@@ -187,6 +193,30 @@ def test_a_rewrite_ends_a_read_unfinished(tmp_path: Path) -> None:
     store.replace(series, columns((1.0, 1.0)), 3.0)
     with pytest.raises(Rewritten):
         next(pieces)
+
+
+def test_a_removed_series_leaves_nothing_and_ends_reads_of_it(tmp_path: Path) -> None:
+    store, series = a_store(tmp_path, 300_000)
+    store.append(series, 1.0, 1e6)
+    other = make(store, IDS[1], series.owner, columns((1.0, 2.0)))
+    assert store.known_series(series.id).key == series.key
+    pieces = store.read(series, Window())
+    next(pieces)
+    assert store.remove(series, 3.0) == Receipt(removed=300_001, version=3)
+    with pytest.raises(Missing):
+        next(pieces)
+    for look in (store.series, store.known_series):
+        with pytest.raises(Missing):
+            look(series.id)
+    with pytest.raises(Missing):
+        store.remove(series, 3.0)
+    assert read(store, other) == [(1.0, 2.0)]
+    with closing(sqlite3.connect(tmp_path / "timetric.sqlite3")) as db:
+        counted = "SELECT count(*) FROM"
+        for table, left in (("bodies", 0), ("blocks", 0), ("loose", 0), ("tail", 1), ("series", 1)):
+            assert db.execute(f"{counted} {table}").fetchone() == (left,)
+    assert make(store, IDS[2], series.owner).key > other.key
+    assert list(store.check()) == []
 
 
 def in_a_small_disk(directory: Path, result: Any) -> None:
