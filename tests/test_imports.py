@@ -51,7 +51,15 @@ __main__
 """
 
 COMMAND_LINE = {"cli", "commands", "demo", "__main__"}
-PURE = {"timestamps", "points", "oauth1", "server.columns", "server.blocks"}
+PURE = {
+    "timestamps",
+    "points",
+    "oauth1",
+    "server.columns",
+    "server.blocks",
+    "server.receipt",
+    "server.storage.tally",
+}
 SHARED = {"exceptions", "timestamps", "points"}  # what the service's end takes of the client's
 
 #: What the client's end may import when it is imported, beside the standard library.
