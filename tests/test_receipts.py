@@ -177,7 +177,16 @@ def test_a_series_can_be_made_in_a_dry_run(service: Service) -> None:
 
 def test_a_write_is_done_only_to_the_version_that_it_names(service: Service) -> None:
     path = service.create(rows(1))  # version 1, generation 0
-    for tag in ('"0.0"', '"1.1-csv"', '"2.0-csv"', '"x"', '"1.0"x', '"5.0", W/"6.0-json"'):
+    for tag in (
+        '"0.0"',
+        '"*"',
+        ",",
+        '"1.1-csv"',
+        '"2.0-csv"',
+        '"x"',
+        '"1.0"x',
+        '"5.0", W/"6.0-json"',
+    ):
         for method, body in (("POST", b"1,1"), ("PUT", b"1,1"), ("DELETE", None), ("PATCH", b"{}")):
             to = f"{path}metadata/" if method == "PATCH" else path
             kind = "application/json" if method == "PATCH" else "text/csv"

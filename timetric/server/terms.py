@@ -34,10 +34,10 @@ def read_terms(req: Request, given: Fields, upload: Upload | None = None) -> Ter
 
 def read_versions(req: Request) -> frozenset[tuple[int, int]] | None:
     """The versions and generations that If-Match names; None for any (RFC 9110, 13.1.1)."""
-    tags = req.if_match
-    if tags is None or "*" in tags:
+    text = req.get_header("If-Match")
+    if text is None or text.strip() == "*":
         return None
-    found = (_TAG.fullmatch(tag) for tag in tags)
+    found = (_TAG.fullmatch(tag) for tag in req.if_match or ())
     return frozenset((int(tag[1]), int(tag[2])) for tag in found if tag)
 
 

@@ -70,13 +70,8 @@ def put(rows: Tables, points: Columns, now: float, terms: Terms) -> Receipt:
     if new:
         rows.put_tail(new)
         _close(rows, state, now, added=[row.fresh for row in new if row.t not in tail])
-    return Receipt(
-        received,
-        len(added),
-        len(replaced),
-        len(pairs) - len(new),
-        version=state.version + bool(new),
-    )
+    unchanged, version = len(pairs) - len(new), state.version + bool(new)
+    return Receipt(received, len(added), len(replaced), unchanged, 0, version)
 
 
 def put_one(rows: Tables, point: Point, now: float, terms: Terms) -> Receipt:
