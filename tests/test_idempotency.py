@@ -12,10 +12,12 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
+from urllib.parse import urlencode
 
 import numpy as np
 import pytest
 
+from tests.dancing import entrusted, signed_by_hand
 from tests.service import Headers, Reply, Service, basic, running_service
 from tests.test_storage import IDS, make, read
 from timetric.server.columns import Columns
@@ -117,6 +119,23 @@ def test_the_same_meaning_may_be_written_in_another_way(service: Service) -> Non
     doubled = service.owner_sends("POST", f"{path}?value=1", b"value=1", keyed("v", FORM))
     single = service.owner_sends("POST", path, b"value=1", keyed("v", FORM))
     assert told(doubled) == told(single)
+
+
+def test_a_repeat_may_be_signed_anew_in_another_place(service: Service) -> None:
+    plotter, path = entrusted(service), service.create()
+    form, replies = {"increment": "1"}, []
+    for place in ("header", "form", "query"):
+        pairs = urlencode(signed_by_hand(plotter, "POST", path, form))
+        if place == "header":
+            reply = plotter.send("POST", path, urlencode(form), keyed("k", FORM))
+        elif place == "form":
+            reply = service.send("POST", path, pairs.encode(), keyed("k", FORM))
+        else:
+            reply = service.send("POST", f"{path}?{pairs}", b"", keyed("k", FORM))
+        replies.append(told(reply))
+    assert replies[0]["status"] == "204"
+    assert replies[1:] == replies[:1] * 2
+    assert len(service.csv(path).splitlines()) == 1
 
 
 def test_a_key_belongs_to_a_user_and_a_series(service: Service) -> None:
