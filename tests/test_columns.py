@@ -22,7 +22,7 @@ from timetric.timestamps import END, FIRST, format_iso
 
 
 def read(body: bytes) -> list[Any]:
-    return list(to_points(read_csv(io.BytesIO(body))))
+    return list(to_points(read_csv(io.BytesIO(body)).points))
 
 
 @given(points)
@@ -35,7 +35,7 @@ def test_an_upload_is_the_sorted_rows_of_which_the_last_of_a_timestamp_stands(
 @given(points)
 def test_what_was_read_is_written_as_it_was(rows: list[tuple[float, Any]]) -> None:
     body = b"".join(format_csv(sorted(dict(rows).items())))
-    assert write_csv(read_csv(io.BytesIO(body))) == body
+    assert write_csv(read_csv(io.BytesIO(body)).points) == body
 
 
 @pytest.mark.parametrize("size", [1, 7, 30, 1 << 20])
@@ -67,7 +67,7 @@ def test_numbers_out_of_range_are_found_among_good_ones(row: bytes) -> None:
 
 
 def test_iso_is_written_for_people() -> None:
-    assert write_csv(read_csv(io.BytesIO(b"0.25,1\n")), iso=True) == (
+    assert write_csv(read_csv(io.BytesIO(b"0.25,1\n")).points, iso=True) == (
         b"1970-01-01T00:00:00.250000,1.0\n"
     )
 
@@ -115,7 +115,7 @@ def test_200_000_random_doubles_come_back_to_the_bit(
     t[100_000:100_005] = np.sort(rng.uniform(-1e-300, 1e-300, 5))
     t.sort()
     body = "".join(f"{a!r},{b!r}\n" for a, b in zip(t.tolist(), v.tolist())).encode()
-    read_back = read_csv(io.BytesIO(body))
+    read_back = read_csv(io.BytesIO(body)).points
     packed = [encode(piece) for piece in cut(read_back)]
     unpacked = [decode(b.codec, b.crc, b.times, b.values) for b in packed]
     assert b"".join(map(write_csv, unpacked)) == body
@@ -123,7 +123,7 @@ def test_200_000_random_doubles_come_back_to_the_bit(
 
 @given(points)
 def test_iso_is_what_format_iso_writes(rows: list[tuple[float, Any]]) -> None:
-    parsed = read_csv(io.BytesIO(b"".join(format_csv(rows))))
+    parsed = read_csv(io.BytesIO(b"".join(format_csv(rows)))).points
     lines = write_csv(parsed, iso=True).decode().splitlines()
     assert [line.split(",")[0] for line in lines] == [format_iso(t) for t, _ in to_points(parsed)]
 

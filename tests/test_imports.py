@@ -29,8 +29,8 @@ dance series
 client
 __init__
 
-server.columns server.metadata server.problem server.names server.attempts
-server.blocks server.intake
+server.columns server.metadata server.problem server.names server.attempts server.receipt
+server.blocks server.intake server.unpacked
 server.storage.errors server.storage.accounts
 server.storage.grants
 server.storage
@@ -39,9 +39,10 @@ server.credentials server.body server.site server.keyring server.usage
 server.callback server.signature server.password server.cookie
 server.assets
 server.fields server.pages server.identity server.formats server.compression server.caching
-server.access server.session server.selection
+server.item
+server.access server.session server.selection server.terms
 server.cors server.router
-server.reading server.series server.search server.oauth
+server.reading server.series server.search server.oauth server.description server.writes
 server.account.form server.account.agent
 server.account.expiry
 server.account.sign_in server.account.overview server.account.password server.account.sessions
@@ -60,7 +61,7 @@ __main__
 
 COMMAND_LINE = {"cli", "commands", "admin", "store", "demo", "__main__"}
 PURE = {"timestamps", "points", "oauth1", "server.columns", "server.blocks", "server.formats"}
-PURE |= {"server.account.agent"}
+PURE |= {"server.account.agent", "server.receipt", "server.storage.tally"}
 SHARED = {"exceptions", "timestamps", "points"}  # what the service's end takes of the client's
 
 #: What the client's end may import when it is imported, beside the standard library.

@@ -86,7 +86,8 @@ def test_a_series_is_known_with_what_no_write_of_points_changes(
     user = one.accounts.add_user("owner", 1.0)
     with pytest.raises(Missing):
         other.known_series("id")
-    series = one.create("id", user, Metadata("Title", "Caption"), EMPTY, 2.0)
+    one.create("id", user, Metadata("Title", "Caption"), EMPTY, 2.0)
+    series = one.series("id")
     assert other.known_series("id") == series
     one.append(series, 1.0, 3.0)
     assert other.known_series("id").metadata == series.metadata

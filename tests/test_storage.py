@@ -15,6 +15,7 @@ from timetric.points import Point
 from timetric.server.columns import EMPTY, Columns, from_points, tidy, to_points
 from timetric.server.intake import read_csv
 from timetric.server.metadata import Metadata
+from timetric.server.receipt import Receipt
 from timetric.server.storage import (
     Missing,
     NotNumeric,
@@ -47,7 +48,19 @@ def owner(storage: Storage) -> User:
 
 @pytest.fixture
 def series(storage: Storage, owner: User) -> Series:
-    return storage.create(IDS[0], owner, METADATA, EMPTY, 2.0)
+    return make(storage, IDS[0], owner)
+
+
+def make(storage: Storage, id: str, owner: User, points: Columns = EMPTY) -> Series:
+    """A new series."""
+    receipt = storage.create(id, owner, METADATA, points, 2.0)
+    assert receipt == Receipt(len(points.t), len(points.t), version=len(points.t) > 0, made=id)
+    return storage.series(id)
+
+
+def point_of(receipt: Receipt) -> Point:
+    assert receipt.point is not None
+    return receipt.point
 
 
 def columns(*points: Point) -> Columns:
@@ -88,7 +101,7 @@ def test_a_later_write_wins_and_the_rest_stays(storage: Storage, series: Series)
 
 
 def test_series_do_not_mix(storage: Storage, owner: User, series: Series) -> None:
-    other = storage.create(IDS[1], owner, METADATA, columns((1.0, 10.0)), 2.0)
+    other = make(storage, IDS[1], owner, columns((1.0, 10.0)))
     storage.merge(series, columns((1.0, 1.0)), 3.0)
     storage.replace(other, EMPTY, 3.0)
     assert read(storage, series) == [(1.0, 1.0)]
@@ -109,23 +122,23 @@ def test_windows_cut_at_both_ends_and_count(storage: Storage, series: Series) ->
 
 def test_a_long_series_is_read_whole(storage: Storage, series: Series) -> None:
     body = b"".join(b"%d,%d\n" % (t, t % 7) for t in range(30_000))
-    storage.merge(series, read_csv(io.BytesIO(body)), 3.0)
+    storage.merge(series, read_csv(io.BytesIO(body)).points, 3.0)
     assert read(storage, series) == [(float(t), float(t % 7)) for t in range(30_000)]
     assert len(read(storage, series, Window(limit=20_000))) == 20_000
 
 
 def test_a_value_takes_the_next_free_instant(storage: Storage, series: Series) -> None:
     storage.merge(series, columns((100.0, 1.0), (100.000001, 2.0), (200.0, 3.0)), 3.0)
-    stamp, value = storage.append(series, None, 100.0)
+    stamp, value = point_of(storage.append(series, None, 100.0))
     assert 100.000001 < stamp < 100.00001
     assert value is None
     assert len(read(storage, series)) == 4
-    assert storage.append(series, 5.0, 150.0) == (150.0, 5.0)
+    assert storage.append(series, 5.0, 150.0).point == (150.0, 5.0)
 
 
 def test_an_increment_is_stamped_after_the_latest_point(storage: Storage, series: Series) -> None:
-    assert storage.increment(series, 2.5, 100.0) == (100.0, 2.5)
-    stamp, value = storage.increment(series, -1.0, 50.0)
+    assert storage.increment(series, 2.5, 100.0).point == (100.0, 2.5)
+    stamp, value = point_of(storage.increment(series, -1.0, 50.0))
     assert stamp > 100.0
     assert value == 1.5
 
@@ -164,9 +177,7 @@ def test_threads_lose_no_increment(storage: Storage, series: Series) -> None:
 
 def test_a_store_is_there_again_after_it_was_closed(tmp_path: Path) -> None:
     store = open_storage(tmp_path)
-    series = store.create(
-        IDS[0], store.accounts.add_user("owner", 1.0), METADATA, columns((1.0, 2.0)), 2.0
-    )
+    series = make(store, IDS[0], store.accounts.add_user("owner", 1.0), columns((1.0, 2.0)))
     store.close()
     store = open_storage(tmp_path)
     assert store.series(series.id) == series

@@ -18,10 +18,11 @@ import numpy as np
 import pytest
 
 from tests.conftest import ROOT
-from tests.test_storage import IDS, METADATA, columns, read
+from tests.test_storage import IDS, columns, make, read
 from timetric.points import Point
 from timetric.server.blocks import encode
 from timetric.server.columns import Columns
+from timetric.server.receipt import Receipt, Terms
 from timetric.server.storage import (
     Damaged,
     Full,
@@ -40,7 +41,7 @@ def a_store(directory: Path, points: int = 10_000) -> tuple[Storage, Series]:
     store = open_storage(directory)
     owner = store.accounts.add_user("owner", 1.0)
     t = np.arange(float(points))
-    return store, store.create(IDS[0], owner, METADATA, Columns(t, t % 7), 2.0)
+    return store, make(store, IDS[0], owner, Columns(t, t % 7))
 
 
 def test_a_store_of_version_1_is_brought_up(tmp_path: Path) -> None:
@@ -102,7 +103,7 @@ def damage(directory: Path, statement: str) -> None:
 
 def test_a_damaged_block_is_told_and_the_rest_goes_on(tmp_path: Path) -> None:
     store, series = a_store(tmp_path)
-    other = store.create(IDS[1], series.owner, METADATA, columns((1.0, 2.0)), 2.0)
+    other = make(store, IDS[1], series.owner, columns((1.0, 2.0)))
     damage(tmp_path, "UPDATE bodies SET vals = zeroblob(length(vals)) WHERE key = 1")
     with pytest.raises(Damaged, match="checksum"):
         read(store, series)
@@ -112,6 +113,15 @@ def test_a_damaged_block_is_told_and_the_rest_goes_on(tmp_path: Path) -> None:
     (fault,) = store.check()
     assert series.id in fault
     assert "checksum" in fault
+
+
+def test_a_rewrite_mends_a_damaged_series(tmp_path: Path) -> None:
+    store, series = a_store(tmp_path)
+    damage(tmp_path, "UPDATE bodies SET vals = zeroblob(length(vals)) WHERE key = 1")
+    receipt = store.replace(series, columns((1.0, 1.0), (9999.5, 2.0)), 3.0)
+    assert receipt[:6] == (2, 2, 0, 0, 10_000, 2)
+    assert read(store, series) == [(1.0, 1.0), (9999.5, 2.0)]
+    assert list(store.check()) == []
 
 
 @pytest.mark.parametrize(
@@ -162,6 +172,11 @@ def test_writes_to_a_series_that_is_gone_are_refused(tmp_path: Path) -> None:
         lambda: store.merge(series, Columns(many, many), 5.0),
         lambda: store.replace(series, columns(), 5.0),
         lambda: store.clear(series, 0.0, 1.0, 5.0),
+        lambda: store.put(series, (1.0, 1.0), 5.0),
+        lambda: store.amend(series, {"title": "New"}, 5.0),
+        lambda: store.remove(series, 5.0),
+        lambda: store.merge(series, Columns(many, many), 5.0, Terms(dry_run=True)),
+        lambda: store.replace(series, Columns(many, many), 5.0),
         lambda: read(store, series),
     ):
         with pytest.raises(Missing):
@@ -178,6 +193,30 @@ def test_a_rewrite_ends_a_read_unfinished(tmp_path: Path) -> None:
     store.replace(series, columns((1.0, 1.0)), 3.0)
     with pytest.raises(Rewritten):
         next(pieces)
+
+
+def test_a_removed_series_leaves_nothing_and_ends_reads_of_it(tmp_path: Path) -> None:
+    store, series = a_store(tmp_path, 300_000)
+    store.append(series, 1.0, 1e6)
+    other = make(store, IDS[1], series.owner, columns((1.0, 2.0)))
+    assert store.known_series(series.id).key == series.key
+    pieces = store.read(series, Window())
+    next(pieces)
+    assert store.remove(series, 3.0) == Receipt(removed=300_001, version=3)
+    with pytest.raises(Missing):
+        next(pieces)
+    for look in (store.series, store.known_series):
+        with pytest.raises(Missing):
+            look(series.id)
+    with pytest.raises(Missing):
+        store.remove(series, 3.0)
+    assert read(store, other) == [(1.0, 2.0)]
+    with closing(sqlite3.connect(tmp_path / "timetric.sqlite3")) as db:
+        counted = "SELECT count(*) FROM"
+        for table, left in (("bodies", 0), ("blocks", 0), ("loose", 0), ("tail", 1), ("series", 1)):
+            assert db.execute(f"{counted} {table}").fetchone() == (left,)
+    assert make(store, IDS[2], series.owner).key > other.key
+    assert list(store.check()) == []
 
 
 def in_a_small_disk(directory: Path, result: Any) -> None:
@@ -286,7 +325,7 @@ def write_shares(directory: Path, result: Any, process: int) -> None:
 
 def test_processes_of_many_threads_lose_nothing(tmp_path: Path) -> None:
     store, series = a_store(tmp_path, 0)
-    counter = store.create(IDS[1], series.owner, METADATA, columns(), 2.0)
+    counter = make(store, IDS[1], series.owner)
     context = multiprocessing.get_context("spawn")
     result = context.Queue()
     processes = [context.Process(target=write_shares, args=(tmp_path, result, n)) for n in range(4)]
@@ -330,14 +369,14 @@ def test_new_points_find_room_beside_a_damaged_block(tmp_path: Path) -> None:
     damage(tmp_path, "UPDATE bodies SET vals = zeroblob(length(vals)) WHERE key = 1")
     for start in range(10_000, 15_000, 250):
         store.merge(series, columns(*((float(t), 1.0) for t in range(start, start + 250))), 3.0)
-    assert store.append(series, 2.0, 20_000.0) == (20_000.0, 2.0)
+    assert store.append(series, 2.0, 20_000.0).point == (20_000.0, 2.0)
     assert len(read(store, series, Window(start=9000.0))) == 6001
     assert len(list(store.check())) == 1
 
 
 def test_damaged_pages_are_told(tmp_path: Path) -> None:
     store, series = a_store(tmp_path, 300_000)
-    other = store.create(IDS[1], series.owner, METADATA, columns((1.0, 2.0)), 2.0)
+    other = make(store, IDS[1], series.owner, columns((1.0, 2.0)))
     store.close()
     path = tmp_path / "timetric.sqlite3"
     size = path.stat().st_size

@@ -7,12 +7,14 @@ from collections.abc import Callable
 from falcon import Request
 
 from timetric.server.identity import Identity
+from timetric.server.metadata import Metadata
 from timetric.server.pages import PageProblem, is_for_a_person
 from timetric.server.problem import Problem
 from timetric.server.storage import Missing, Series, Storage, User
 
 _ABSENT = "There is no such series."
 _SIGN_IN = "There is no such public series. If it is a private one of yours, sign in to see it."
+_UNKNOWN = Metadata("", "")  # of a series that is not there
 
 
 class Access:
@@ -26,6 +28,13 @@ class Access:
         """Who will own what is made. Raises Problem."""
         return self._identity.writer(req)
 
+    def to_look_up(self, req: Request) -> User:
+        """Whose writes are looked up. Raises Problem."""
+        user = self._identity.user(req)
+        if user is None:
+            raise Problem(401, "Only those who wrote may look it up; this needs credentials.")
+        return user
+
     def to_read(self, req: Request, id: str) -> Series:
         """The series, when whoever asks may read it. Raises Problem."""
         return self._readable(id, self._identity.user(req), _stranger())
@@ -37,13 +46,19 @@ class Access:
         return self._readable(id, user, person if is_for_a_person(req) else _stranger())
 
     def to_write(self, req: Request, id: str) -> Series:
-        """The series, when whoever asks may write to it. Raises Problem."""
+        """The series, when whoever asks may write to it. Raises Problem.
+
+        With an Idempotency-Key it may be one that is not there: the store finds out whether the
+        request repeats what was done while it was.
+        """
         user = self._identity.writer(req)
         series = self._find(id, self._storage.known_series)
         if series and series.owner == user:
             return series
         if series and series.metadata.public:
             raise Problem(403, "The series is someone else's.")
+        if req.get_header("Idempotency-Key"):  # someone else's is as good as not there
+            return Series(0, id, user, _UNKNOWN, 0.0, 0.0)
         raise Problem(404, _ABSENT)
 
     def _readable(self, id: str, user: User | None, stranger: Problem) -> Series:
@@ -66,4 +81,9 @@ def _stranger() -> Problem:
 
 def series_url(req: Request, series: Series) -> str:
     """The series' own address."""
-    return f"{req.context.base_url}series/{series.id}/"
+    return url_of(req, series.id)
+
+
+def url_of(req: Request, id: str) -> str:
+    """The address of the series with this ID."""
+    return f"{req.context.base_url}series/{id}/"

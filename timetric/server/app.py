@@ -19,8 +19,10 @@ from timetric.server.access import Access
 from timetric.server.assets import AssetResource
 from timetric.server.body import PIECE, BodyKeeper
 from timetric.server.caching import Caching, CachingDefaults, forget
+from timetric.server.columns import BadRecord
 from timetric.server.compression import Compression
 from timetric.server.credentials import Random
+from timetric.server.description import MetadataResource
 from timetric.server.identity import ApiToken, Identity, OAuthSignature
 from timetric.server.keyring import Keyring
 from timetric.server.metadata import BadMetadata
@@ -35,16 +37,21 @@ from timetric.server.session import Sessions
 from timetric.server.signature import Signatures
 from timetric.server.site import Site
 from timetric.server.storage import (
+    Busy,
+    Changed,
+    Conflict,
     Full,
     Missing,
     NotNumeric,
     OverQuota,
     Quota,
+    Reused,
     Rewritten,
     Storage,
     Unavailable,
 )
 from timetric.server.usage import Usage
+from timetric.server.writes import WritesResource
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -62,11 +69,16 @@ _DETAILS = {
 
 #: The answer to each error that a handler lets through.
 _PROBLEMS: dict[type[Exception], Callable[[Any], Problem]] = {
+    BadRecord: lambda error: Problem(400, f"{error.detail}.", record=error.record),
     InvalidPoint: lambda error: Problem(400, f"{error.detail}.", line=error.line),
     BadMetadata: lambda error: Problem(400, f"{error}.", field=error.field),
     Missing: lambda error: Problem(404, "There is no such series any more."),
     NotNumeric: lambda error: Problem(409, f"{error}."),
     OverQuota: lambda error: Problem(403, f"Nothing was stored: {error}."),
+    Conflict: lambda error: Problem(409, f"{error}.", timestamp=error.timestamp),
+    Busy: lambda error: Problem(409, f"{error}.", retry_after=1),
+    Changed: lambda error: Problem(412, f"{error}."),
+    Reused: lambda error: Problem(422, f"{error}."),
     Rewritten: lambda error: Problem(503, f"{error}; read it again.", retry_after=1),
     Unavailable: lambda error: Problem(503, "The store is not ready; try again.", retry_after=5),
     Full: lambda error: Problem(507, "The service's disk is full; nothing was stored."),
@@ -103,6 +115,10 @@ def build_app(
     caching = Caching(clock)
     app.add_route("/create", CreateResource(storage, access, clock, random, max_body))
     app.add_route("/series/{id}", SeriesResource(storage, access, clock, max_body))
+    app.add_route("/series/{id}/metadata", MetadataResource(storage, access, clock))
+    writes = WritesResource(storage, access, clock)
+    app.add_route("/create/writes/{key}", writes)
+    app.add_route("/series/{id}/writes/{key}", writes)
     app.add_route("/series/{id}/value/json", ValueResource(storage, access, caching))
     points = PointsResource(storage, access, caching)
     app.add_route("/series/{id}/points", points)

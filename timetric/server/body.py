@@ -7,15 +7,16 @@ from tempfile import SpooledTemporaryFile
 from typing import BinaryIO, NamedTuple, cast
 from urllib.parse import parse_qsl
 
+import orjson
 from falcon import Request, Response
 from falcon.media import MultipartFormHandler
 from falcon.media.multipart import BodyPart, MultipartParseOptions
 from falcon.typing import ReadableIO
 from falcon.util.mediatypes import parse_header
 
-from timetric.server.columns import Columns
-from timetric.server.intake import read_csv
+from timetric.server.intake import Upload, read_csv, read_records
 from timetric.server.problem import Problem
+from timetric.server.unpacked import Unpacked
 
 Pairs = list[tuple[str, str]]
 Fields = dict[str, list[str]]
@@ -25,7 +26,11 @@ PIECE, MEMORY, TEXT = 1 << 16, 1 << 20, 1 << 16
 _NAMES = 1000  # fields of a query or form
 _LONG = f"The form has more than {TEXT} bytes; is it CSV? Then send it with Content-Type: text/csv."
 
+#: The 16-byte form of points.
+POINTS = "application/vnd.timetric.points"
+
 _FORM, _MULTIPART = "application/x-www-form-urlencoded", "multipart/form-data"
+_PACKED = {"identity": False, "gzip": True, "x-gzip": True}  # by Content-Encoding
 
 
 class BodyKeeper:
@@ -45,7 +50,7 @@ class Form(NamedTuple):
     """The fields of query and body together, and the points that came with them, if any."""
 
     fields: Fields
-    points: Columns | None
+    upload: Upload | None
 
 
 def read_query(req: Request) -> Fields:
@@ -70,7 +75,7 @@ def read_own_form(req: Request) -> Fields:
 
 def form_text(req: Request) -> bytes:
     """An urlencoded body, nothing of any other. Raises Problem."""
-    if _media_type(req) != _FORM or not req.content_length:
+    if _media_type(req) != _FORM or not req.content_length or is_packed(req):
         return b""
     if req.content_length > TEXT:
         raise Problem(400, _LONG)
@@ -91,6 +96,14 @@ def is_multipart(req: Request) -> bool:
     return _media_type(req) == _MULTIPART
 
 
+def is_packed(req: Request) -> bool:
+    """Whether the body is packed by gzip. Raises Problem for any other Content-Encoding."""
+    coding = (req.get_header("Content-Encoding") or "identity").strip().lower()
+    if coding not in _PACKED:
+        raise Problem(415, "Send the body as it is, or with Content-Encoding: gzip.")
+    return _PACKED[coding]
+
+
 def only(fields: Fields, name: str) -> str | None:
     """The one text of a field, None where it is missing. Raises Problem for two that differ."""
     texts = set(fields.get(name, ()))
@@ -99,11 +112,25 @@ def only(fields: Fields, name: str) -> str | None:
     return texts.pop() if texts else None
 
 
-def read_points(req: Request, limit: int) -> Columns:
+def read_points(req: Request, limit: int) -> Upload:
     """The body, of at most ``limit`` bytes, as points. Raises Problem, InvalidPoint."""
     if is_multipart(req):
         raise Problem(415, "Send the points as they are, as text/csv, not in a multipart form.")
-    return read_csv(kept(req, limit))
+    read = read_records if _media_type(req) == POINTS else read_csv
+    packed, file = is_packed(req), kept(req, limit)
+    return read(cast(BinaryIO, Unpacked(file, limit)) if packed else file)
+
+
+def read_document(req: Request, types: Iterable[str]) -> object:
+    """A JSON body of one of these types. Raises Problem."""
+    if _media_type(req) not in types:
+        raise Problem(415, f"Send the body as {' or '.join(types)}.")
+    _refuse_packed(req)
+    try:
+        document: object = orjson.loads(kept(req, TEXT).read())
+    except orjson.JSONDecodeError as error:  # told where it ends to be any
+        raise Problem(400, f"The body is no JSON: {error}.") from error
+    return document
 
 
 def read_form(req: Request, limit: int) -> Form:
@@ -112,14 +139,19 @@ def read_form(req: Request, limit: int) -> Form:
     Old clients send their fields in both: the same texts in both count once.
     """
     read = _READERS.get(_media_type(req), _read_raw)
-    body = read(kept(req, limit), req)
+    body = read(req, limit)
     fields = read_query(req)
     for name, texts in body.fields.items():
         if fields.setdefault(name, texts) != texts:
             raise Problem(400, f"{name} differs between the query and the body.", field=name)
     if "csv" in fields:
         raise Problem(400, "csv is no text field: send a multipart file, or a text/csv body.")
-    return Form(fields, body.points)
+    return Form(fields, body.upload)
+
+
+def _refuse_packed(req: Request) -> None:
+    if is_packed(req):
+        raise Problem(415, "Only points as the body may be packed; send this one as it is.")
 
 
 def _media_type(req: Request) -> str:
@@ -131,8 +163,6 @@ def _declared_length(req: Request, limit: int) -> int:
         raise Problem(
             411, "The body needs a Content-Length: without it, one cut short looks whole."
         )
-    if (req.get_header("Content-Encoding") or "identity").lower() != "identity":
-        raise Problem(415, "Send the body as it is, without a Content-Encoding.")
     if req.content_length > limit:
         raise Problem(
             413,
@@ -161,8 +191,9 @@ def _spooled(req: Request, length: int) -> BinaryIO:
     return cast(BinaryIO, file)
 
 
-def _read_urlencoded(file: BinaryIO, req: Request) -> Form:
-    text = file.read(TEXT + 1)
+def _read_urlencoded(req: Request, limit: int) -> Form:
+    _refuse_packed(req)
+    text = kept(req, limit).read(TEXT + 1)
     if text and b"=" not in text:
         raise Problem(
             400, "The body is no form; is it CSV? Then say so, with Content-Type: text/csv."
@@ -172,18 +203,19 @@ def _read_urlencoded(file: BinaryIO, req: Request) -> Form:
     return Form(_collected(_parsed(text, "The form")), None)
 
 
-def _read_multipart(file: BinaryIO, req: Request) -> Form:
+def _read_multipart(req: Request, limit: int) -> Form:
     """The fields and the CSV of a multipart form; the CSV is parsed straight from the file."""
-    pairs, points, left = [], None, TEXT
-    for part in _parts(file, req):
+    _refuse_packed(req)
+    pairs, upload, left = [], None, TEXT
+    for part in _parts(kept(req, limit), req):
         if _part_name(part) != "csv":
             pairs.append(_field(part, left))
             left -= len(pairs[-1][1].encode("utf-8"))
-        elif points is None:
-            points = read_csv(cast(BinaryIO, part.stream))
+        elif upload is None:
+            upload = read_csv(cast(BinaryIO, part.stream))
         else:
             raise Problem(400, "The form has two parts csv.", field="csv")
-    return Form(_collected(pairs), points)
+    return Form(_collected(pairs), upload)
 
 
 def _parts(file: BinaryIO, req: Request) -> Iterable[BodyPart]:
@@ -204,14 +236,13 @@ def _field(part: BodyPart, left: int) -> tuple[str, str]:
     return name, _decoded(text, f"The field {name}")
 
 
-def _read_raw(file: BinaryIO, req: Request) -> Form:
+def _read_raw(req: Request, limit: int) -> Form:
     """Points, whatever they are called; an empty body that is called nothing is none."""
-    if not (req.content_type or req.content_length):
-        return Form({}, None)
-    return Form({}, read_csv(file))
+    upload = read_points(req, limit)
+    return Form({}, upload if req.content_type or req.content_length else None)
 
 
-_READERS: dict[str, Callable[[BinaryIO, Request], Form]] = {
+_READERS: dict[str, Callable[[Request, int], Form]] = {
     _FORM: _read_urlencoded,
     _MULTIPART: _read_multipart,
 }

@@ -1,4 +1,4 @@
-"""Points as two float64 columns: to and from CSV. Pure.
+"""Points as two float64 columns: to and from CSV, and from the 16-byte form. Pure.
 
 NumPy has no null: the words are quiet NaNs that carry their number as payload, null 1, true 2,
 false 3, on the wire's 16-byte form as in here. Any other NaN is a fault.
@@ -6,6 +6,7 @@ false 3, on the wire's 16-byte form as in here. Any other NaN is a fault.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Iterator
 from functools import cache
@@ -15,15 +16,20 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
+from timetric.exceptions import InvalidPoint
 from timetric.points import NUMERALS, Point, Value, format_value, parse_line
-from timetric.timestamps import END, FIRST, format_iso
+from timetric.timestamps import END, FIRST, checked, format_iso
 
 Floats = NDArray[np.float64]
+
+#: Bytes of a point in the 16-byte form.
+RECORD = 16
 
 _PAYLOADS: dict[Value, int] = {None: 1, True: 2, False: 3}
 _BITS = {word: 0x7FF8_0000_0000_0000 | payload for word, payload in _PAYLOADS.items()}
 _BOXES = {word: np.uint64(bits).view(np.float64) for word, bits in _BITS.items()}
 _WORDS = {bits: word for word, bits in _BITS.items()}
+_UNSIGNED = np.uint64(0x7FFF_FFFF_FFFF_FFFF)
 
 #: Every byte of plain numbers, words and ISO times; without them, two cells a line leave ",\\n".
 _LETTERS = b"TZ: nultrefas"
@@ -37,6 +43,14 @@ _ISO_FORMS = {
     19: re.compile(rb"(\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d)*"),
     20: re.compile(rb"(\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\dZ)*"),
 }
+
+
+class BadRecord(InvalidPoint):
+    """A point of the 16-byte form that is none; ``record`` is its number, from 1."""
+
+    def __init__(self, detail: str, record: int) -> None:
+        super().__init__(f"record {record}: {detail}")
+        self.record = record
 
 
 class Columns(NamedTuple):
@@ -82,6 +96,18 @@ def tidy(columns: Columns) -> Columns:
     t = t.take(order)
     last = np.append(t[1:] != t[:-1], True)
     return Columns(t[last], v.take(order)[last])
+
+
+def part(columns: Columns, start: int, stop: int) -> Columns:
+    """The rows ``start:stop``."""
+    return Columns(columns.t[start:stop], columns.v[start:stop])
+
+
+def reach(columns: Columns) -> tuple[float, float]:
+    """The interval (start and end) that tidy columns lie in; an empty one for empty columns."""
+    if not len(columns.t):
+        return math.inf, -math.inf
+    return float(columns.t[0]), math.nextafter(float(columns.t[-1]), math.inf)
 
 
 def from_points(points: Iterable[Point]) -> Columns:
@@ -210,6 +236,28 @@ def _parse_iso_times(cells: list[bytes]) -> Floats | None:
 def _parse_lines(lines: bytes, first: int) -> Columns:
     rows = (parse_line(line, number) for number, line in enumerate(lines.split(b"\n"), first))
     return from_points(row for row in rows if row is not None)
+
+
+def parse_records(records: bytes, first: int = 1) -> Columns:
+    """Parse whole records of the 16-byte form, the first of which is number ``first``; not tidy.
+
+    Raises BadRecord (protocol.md, Reading more precisely: two little-endian doubles each).
+    """
+    table = np.frombuffer(records, "<f8").reshape(-1, 2)
+    t, v = table[:, 0].astype(np.float64) + 0.0, table[:, 1].astype(np.float64)
+    words = v != v
+    bits = v.view(np.uint64)
+    bits[words] &= _UNSIGNED
+    bad = ~((t >= FIRST) & (t < END)) | np.isinf(v)
+    bad[words] |= ~np.isin(bits[words], list(_WORDS))
+    if not bad.any():
+        return Columns(t, v)
+    index = int(np.argmax(bad))
+    try:
+        checked(float(t[index]), float(t[index]))
+    except InvalidPoint as error:  # told where it happened
+        raise BadRecord(error.detail, first + index) from error
+    raise BadRecord("the value is infinite, or a NaN that is none of the words", first + index)
 
 
 def write_csv(columns: Columns, *, iso: bool = False) -> bytes:

@@ -6,17 +6,27 @@ files, and mapped; where they overlap they are merged, a stretch of time at a ti
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, nullcontext
 from itertools import chain, pairwise, repeat
 from tempfile import TemporaryFile
 from threading import BoundedSemaphore
-from typing import IO, BinaryIO
+from typing import IO, BinaryIO, NamedTuple
 
 import numpy as np
 
 from timetric.exceptions import InvalidPoint
-from timetric.server.columns import EMPTY, Columns, Floats, parse_csv, tidy
+from timetric.server.columns import (
+    EMPTY,
+    RECORD,
+    BadRecord,
+    Columns,
+    Floats,
+    parse_csv,
+    parse_records,
+    part,
+    tidy,
+)
 
 #: How much of a file is parsed at a time, and how long a line may be, in bytes.
 SLICE, LONGEST_LINE = 2 << 20, 64 << 10
@@ -30,24 +40,55 @@ _TURNS, _SMALL = BoundedSemaphore(4), 64 << 10
 _SAMPLE = 1024  # of how many points of a run one is looked at, to cut a merge into stretches
 
 
-def read_csv(file: BinaryIO) -> Columns:
-    """Parse a whole CSV file into tidy columns; large ones lie in temporary files.
+class Upload(NamedTuple):
+    """The tidy points of an upload, and how many rows it had."""
+
+    points: Columns
+    rows: int
+
+
+#: One without any.
+NOTHING = Upload(EMPTY, 0)
+
+
+def read_csv(file: BinaryIO) -> Upload:
+    """Parse a whole CSV file; the columns of a large one lie in temporary files.
 
     Raises InvalidPoint naming the line (protocol.md, Values and CSV).
     """
-    slices = _slices(file)
-    first = next(slices)
-    with _TURNS if len(first) >= _SMALL else nullcontext():
-        return _read(chain([first], slices))
+    return _read(_slices(file), parse_csv, lambda lines: lines.count(b"\n"))
 
 
-def _read(slices: Iterator[bytes]) -> Columns:
-    line = 1
-    with Runs() as runs:
-        for lines in slices:
-            runs.add(tidy(parse_csv(lines, line)))
-            line += lines.count(b"\n")
-        return runs.merged()
+def read_records(file: BinaryIO) -> Upload:
+    """Parse a whole file of the 16-byte form, likewise. Raises BadRecord naming the record."""
+    return _read(_records(file), parse_records, lambda records: len(records) // RECORD)
+
+
+def _read(
+    slices: Iterator[bytes],
+    parse: Callable[[bytes, int], Columns],
+    count: Callable[[bytes], int],
+) -> Upload:
+    first, number = next(slices), 1
+    with _TURNS if len(first) >= _SMALL else nullcontext(), Runs() as runs:
+        for piece in chain([first], slices):
+            runs.add(parse(piece, number))
+            number += count(piece)
+        return Upload(runs.merged(), runs.rows)
+
+
+def _records(file: BinaryIO) -> Iterator[bytes]:
+    """The file in pieces of whole records."""
+    rest, number = b"", 1
+    while piece := file.read(SLICE):
+        data = rest + piece
+        whole, left = divmod(len(data), RECORD)
+        rest = data[len(data) - left :]
+        number += whole
+        yield data[: len(data) - left]
+    if rest:
+        raise BadRecord(f"it has {len(rest)} bytes of {RECORD}", number)
+    yield b""
 
 
 def _slices(file: BinaryIO) -> Iterator[bytes]:
@@ -69,6 +110,7 @@ class Runs:
     """Tidy columns, the later of which stand above the earlier; many are kept in files."""
 
     def __init__(self) -> None:
+        self.rows = 0  # that came
         self._memory: list[Columns] = []
         self._ends = [0]  # where each run ends, counted in points over all of them
         self._store: Store | None = None
@@ -81,7 +123,9 @@ class Runs:
             self._store.close()
 
     def add(self, run: Columns) -> None:
-        """Take a run in; it may be empty."""
+        """Take a run in, in any order; it may be empty."""
+        self.rows += len(run.t)
+        run = tidy(run)
         self._memory.append(run)
         self._ends.append(self._ends[-1] + len(run.t))
         if self._ends[-1] <= MEMORY:
@@ -96,7 +140,7 @@ class Runs:
         if self._store is None:
             return _joined(self._memory)
         columns = self._store.columns()
-        runs = [_slice(columns, start, end) for start, end in pairwise(self._ends) if start < end]
+        runs = [part(columns, start, end) for start, end in pairwise(self._ends) if start < end]
         if all(before.t[-1] < after.t[0] for before, after in pairwise(runs)):
             return columns
         return _merged_by_stretches(runs)
@@ -141,8 +185,4 @@ def _joined(runs: list[Columns]) -> Columns:
 
 
 def _between(run: Columns, start: float, end: float) -> Columns:
-    return _slice(run, *np.searchsorted(run.t, [start, end]))
-
-
-def _slice(columns: Columns, start: int, end: int) -> Columns:
-    return Columns(columns.t[start:end], columns.v[start:end])
+    return part(run, *np.searchsorted(run.t, [start, end]))

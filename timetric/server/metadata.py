@@ -2,16 +2,30 @@
 
 from __future__ import annotations
 
+import json
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
+from typing import Any
 from urllib.parse import urlsplit
 
 from timetric.timestamps import parse_number
 
 TITLE_LENGTH, CAPTION_LENGTH = 200, 1000
 
-_PUBLIC = {"true": True, "false": False}
+Fields = Mapping[str, list[str]]
+
+_FLAGS = {"true": True, "false": False}
+_READ_ONLY = {"name", "url", "owner", "created", "updated", "points", "latest"}
+
+#: What is no text in JSON, and what it is called.
+_KINDS: dict[str, tuple[Any, str]] = {
+    "tags": (list, "list"),
+    "latitude": ((int, float), "number"),
+    "longitude": ((int, float), "number"),
+    "public": (bool, "boolean"),
+}
 
 
 class BadMetadata(ValueError):
@@ -38,28 +52,48 @@ class Metadata:
     public: bool = False
 
     @classmethod
-    def from_fields(cls, fields: Mapping[str, list[str]]) -> Metadata:
+    def from_fields(cls, fields: Fields) -> Metadata:
         """Metadata of a form's fields; an empty text counts as left out, other names are ignored.
 
         The same text twice counts once. Raises BadMetadata.
         """
-        return cls(
-            title=_required(fields, "title", TITLE_LENGTH),
-            caption=_required(fields, "caption", CAPTION_LENGTH),
-            description=_single(fields, "description", "\t\n\r"),
-            tags=_tags(fields.get("tags", [])),
-            unit=_single(fields, "unit"),
-            source=_single(fields, "source"),
-            source_url=_web_address(fields, "source_url"),
-            latitude=_degrees(fields, "latitude", 90),
-            longitude=_degrees(fields, "longitude", 180),
-            public=_public(fields),
-        )
+        return cls(**{name: read(fields, name) for name, read in _READERS.items()})
 
 
-def _single(fields: Mapping[str, list[str]], name: str, allowed: str = "") -> str:
+def read_changes(patch: Mapping[str, object]) -> dict[str, Any]:
+    """The fields that a JSON merge patch (RFC 7396) sets, by name; null is as left out.
+
+    Raises BadMetadata, also for names that are no field or not the owner's to change.
+    """
+    changes = {}
+    for name, value in patch.items():
+        if name not in _READERS:
+            raise BadMetadata(name, "can't be changed" if name in _READ_ONLY else "is no field")
+        changes[name] = _READERS[name]({name: _texts(name, value)}, name)
+    return changes
+
+
+def _texts(name: str, value: object) -> list[str]:
+    """A member of JSON as the texts that a form would have."""
+    kind, what = _KINDS.get(name, (str, "text"))
+    if value is None:
+        return []
+    if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
+        raise BadMetadata(name, f"is no {what}")
+    if isinstance(value, list):
+        return [_tag(tag) for tag in value]
+    return [value if isinstance(value, str) else json.dumps(value)]
+
+
+def _tag(tag: object) -> str:
+    if not isinstance(tag, str) or ";" in tag:
+        raise BadMetadata("tags", "holds what is no text, or a semicolon, which parts tags")
+    return tag
+
+
+def _single(fields: Fields, name: str, *, allowed: str = "") -> str:
     """The one text of a field, "" where it is left out; of control characters only ``allowed``."""
-    texts = set(fields.get(name, [""]))
+    texts = set(fields.get(name) or [""])
     if len(texts) > 1:
         raise BadMetadata(name, "is given twice, with different texts")
     return _clean(name, texts.pop(), allowed)
@@ -72,7 +106,7 @@ def _clean(name: str, text: str, allowed: str = "") -> str:
     return text
 
 
-def _required(fields: Mapping[str, list[str]], name: str, length: int) -> str:
+def _required(fields: Fields, name: str, *, length: int) -> str:
     text = _single(fields, name)
     if not text:
         raise BadMetadata(name, "is required")
@@ -81,14 +115,14 @@ def _required(fields: Mapping[str, list[str]], name: str, length: int) -> str:
     return text
 
 
-def _tags(texts: Iterable[str]) -> tuple[str, ...]:
+def _tags(fields: Fields, name: str) -> tuple[str, ...]:
     """Each tag once, in NFC, so that two ways to type an accent are one tag."""
-    pieces = (piece for text in texts for piece in text.split(";"))
-    tags = (unicodedata.normalize("NFC", _clean("tags", piece)) for piece in pieces)
+    pieces = (piece for text in fields.get(name, ()) for piece in text.split(";"))
+    tags = (unicodedata.normalize("NFC", _clean(name, piece)) for piece in pieces)
     return tuple(dict.fromkeys(tag for tag in tags if tag))
 
 
-def _web_address(fields: Mapping[str, list[str]], name: str) -> str:
+def _web_address(fields: Fields, name: str) -> str:
     text = _single(fields, name)
     if not text:
         return ""
@@ -102,7 +136,7 @@ def _web_address(fields: Mapping[str, list[str]], name: str) -> str:
     return text
 
 
-def _degrees(fields: Mapping[str, list[str]], name: str, most: float) -> float | None:
+def _degrees(fields: Fields, name: str, *, most: float) -> float | None:
     text = _single(fields, name)
     if not text:
         return None
@@ -112,8 +146,22 @@ def _degrees(fields: Mapping[str, list[str]], name: str, most: float) -> float |
     return number
 
 
-def _public(fields: Mapping[str, list[str]]) -> bool:
-    texts = set(fields.get("public", ["false"]))
-    if len(texts) > 1 or not texts <= _PUBLIC.keys():
-        raise BadMetadata("public", "is neither true nor false")
-    return _PUBLIC[texts.pop()]
+def _flag(fields: Fields, name: str) -> bool:
+    texts = set(fields.get(name) or ["false"])
+    if len(texts) > 1 or not texts <= _FLAGS.keys():
+        raise BadMetadata(name, "is neither true nor false")
+    return _FLAGS[texts.pop()]
+
+
+_READERS: dict[str, Callable[[Fields, str], Any]] = {
+    "title": partial(_required, length=TITLE_LENGTH),
+    "caption": partial(_required, length=CAPTION_LENGTH),
+    "description": partial(_single, allowed="\t\n\r"),
+    "tags": _tags,
+    "unit": _single,
+    "source": _single,
+    "source_url": _web_address,
+    "latitude": partial(_degrees, most=90),
+    "longitude": partial(_degrees, most=180),
+    "public": _flag,
+}

@@ -9,17 +9,19 @@ from falcon import Request, Response
 
 from timetric.points import parse_value
 from timetric.server import fields
-from timetric.server.access import Access, series_url
-from timetric.server.body import Fields, Form, read_form, read_points, read_query
-from timetric.server.columns import EMPTY, from_points
+from timetric.server.access import Access, series_url, url_of
+from timetric.server.body import Form, read_form, read_points, read_query
 from timetric.server.credentials import Random, make_id
+from timetric.server.intake import NOTHING
 from timetric.server.metadata import Metadata
 from timetric.server.pages import OFTEN_ASKED, show
 from timetric.server.problem import Problem
+from timetric.server.receipt import REPLACE, Receipt, Terms
 from timetric.server.storage import Series, Storage
+from timetric.server.terms import flag, read_terms
 from timetric.timestamps import parse_number
 
-_PARTS = {"start", "after", "end", "series"}  # of a DELETE that means something else than all
+_OF_DELETE = {"start", "end", "series", "dry_run"}  # what its query may have
 
 
 class CreateResource:
@@ -42,11 +44,14 @@ class CreateResource:
     def on_post(self, req: Request, resp: Response) -> None:
         owner = self._access.to_create(req)
         form = read_form(req, self._max_body)
-        metadata = Metadata.from_fields(form.fields)
-        points = EMPTY if form.points is None else form.points
-        series = self._storage.create(make_id(self._random), owner, metadata, points, self._clock())
+        metadata, upload = Metadata.from_fields(form.fields), form.upload or NOTHING
+        id, terms = make_id(self._random), read_terms(req, form.fields, form.upload)
+        receipt = self._storage.create(id, owner, metadata, upload.points, self._clock(), terms)
+        resp.set_headers(receipt.headers())
+        if receipt.made is None:  # it was only tried
+            return
         resp.status = 201
-        resp.location = resp.text = series_url(req, series)
+        resp.location = resp.text = url_of(req, receipt.made)
         resp.content_type = "text/plain; charset=utf-8"
 
 
@@ -77,47 +82,67 @@ class SeriesResource:
 
     def on_post(self, req: Request, resp: Response, id: str) -> None:
         series = self._access.to_write(req, id)
-        self._write(series, read_form(req, self._max_body))
-        resp.status = 204
+        form = read_form(req, self._max_body)
+        way = self._way(form)
+        _acknowledge(resp, way(series, form, read_terms(req, form.fields, form.upload)))
 
     def on_put(self, req: Request, resp: Response, id: str) -> None:
         series = self._access.to_write(req, id)
-        points = read_points(req, self._max_body)
-        self._storage.replace(series, points, self._clock())
-        resp.status = 204
+        upload = read_points(req, self._max_body)
+        terms = read_terms(req, read_query(req), upload)
+        if terms.on_conflict != REPLACE:
+            raise Problem(400, "PUT replaces all there is.", field="on_conflict")
+        _acknowledge(resp, self._storage.replace(series, upload.points, self._clock(), terms))
 
     def on_delete(self, req: Request, resp: Response, id: str) -> None:
         series = self._access.to_write(req, id)
-        if _PARTS & read_query(req).keys():
-            raise Problem(400, "Only the whole history can be cleared; leave out the query.")
-        self._storage.replace(series, EMPTY, self._clock())
-        resp.status = 204
+        query = read_query(req)
+        for name in query:  # one that is mistaken shall not clear more than was meant
+            if name not in _OF_DELETE and not name.startswith("oauth_"):
+                raise Problem(400, f"{name} means nothing to DELETE.", field=name)
+        terms, now = read_terms(req, query), self._clock()
+        start = fields.time(query, "start") if "start" in query else -math.inf
+        end = fields.time(query, "end") if "end" in query else math.inf
+        if not flag(query, "series"):
+            receipt = self._storage.clear(series, start, end, now, terms)
+        elif "start" in query or "end" in query:
+            raise Problem(400, "Give series, or a range to be cleared; not both.", field="series")
+        else:
+            receipt = self._storage.remove(series, now, terms)
+        _acknowledge(resp, receipt)
 
-    def _write(self, series: Series, form: Form) -> None:
-        ways = self._ways.keys() & form.fields.keys()
-        if len(ways) + (form.points is not None) != 1:
+    def _way(self, form: Form) -> Callable[[Series, Form, Terms], Receipt]:
+        """The one thing that a POST asks for. Raises Problem."""
+        ways = [way for name, way in self._ways.items() if name in form.fields]
+        ways += [self._merge] if form.upload else []
+        if len(ways) != 1:
             raise Problem(
                 400,
                 "Give exactly one of value, increment, a multipart file csv, or points as the "
                 "body; CSV is sent with Content-Type: text/csv.",
             )
-        if "timestamp" in form.fields and "value" not in ways:
+        if "timestamp" in form.fields and "value" not in form.fields:
             raise Problem(400, "A timestamp belongs to a value only.", field="timestamp")
-        if form.points is not None:
-            self._storage.merge(series, form.points, self._clock())
-        for way in ways:
-            self._ways[way](series, form.fields)
+        return ways[0]
 
-    def _add_value(self, series: Series, given: Fields) -> None:
-        value = parse_value(fields.text(given, "value"))
-        if "timestamp" not in given:
-            self._storage.append(series, value, self._clock())
-            return
-        point = (fields.time(given, "timestamp"), value)
-        self._storage.merge(series, from_points([point]), self._clock())
+    def _merge(self, series: Series, form: Form, terms: Terms) -> Receipt:
+        points = (form.upload or NOTHING).points
+        return self._storage.merge(series, points, self._clock(), terms)
 
-    def _increment(self, series: Series, given: Fields) -> None:
-        amount = parse_number(fields.text(given, "increment"))
+    def _add_value(self, series: Series, form: Form, terms: Terms) -> Receipt:
+        value = parse_value(fields.text(form.fields, "value"))
+        if "timestamp" not in form.fields:
+            return self._storage.append(series, value, self._clock(), terms)
+        point = (fields.time(form.fields, "timestamp"), value)
+        return self._storage.put(series, point, self._clock(), terms)
+
+    def _increment(self, series: Series, form: Form, terms: Terms) -> Receipt:
+        amount = parse_number(fields.text(form.fields, "increment"))
         if amount is None or not math.isfinite(amount):
             raise Problem(400, "increment is no number within a double's range.", field="increment")
-        self._storage.increment(series, amount, self._clock())
+        return self._storage.increment(series, amount, self._clock(), terms)
+
+
+def _acknowledge(resp: Response, receipt: Receipt) -> None:
+    resp.status = 204
+    resp.set_headers(receipt.headers())

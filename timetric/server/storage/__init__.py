@@ -8,13 +8,14 @@ Times (``now``, ``created``) are Unix seconds, UTC, and come from the caller.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from timetric.points import Point, Value
 from timetric.server.columns import Columns
 from timetric.server.metadata import Metadata
+from timetric.server.receipt import PLAIN, Receipt, Terms
 from timetric.server.storage.accounts import (
     Account,
     Accounts,
@@ -26,11 +27,15 @@ from timetric.server.storage.accounts import (
     User,
 )
 from timetric.server.storage.errors import (
+    Busy,
+    Changed,
+    Conflict,
     Damaged,
     Full,
     Missing,
     NotNumeric,
     OverQuota,
+    Reused,
     Rewritten,
     StorageError,
     Taken,
@@ -44,6 +49,9 @@ __all__ = [
     "Accounts",
     "Application",
     "Belongings",
+    "Busy",
+    "Changed",
+    "Conflict",
     "Damaged",
     "Full",
     "Grants",
@@ -53,6 +61,7 @@ __all__ = [
     "OverQuota",
     "Quota",
     "RequestToken",
+    "Reused",
     "Rewritten",
     "Series",
     "Session",
@@ -70,8 +79,8 @@ __all__ = [
 class Series(NamedTuple):
     """A series without its points. ``key`` is the store's own, never shown; ``id`` is in its URL.
 
-    ``points`` counts them. ``version`` goes up with each change of the points, ``generation`` with
-    each that takes some away.
+    ``points`` counts them. ``version`` goes up with each change, of points or metadata,
+    ``generation`` with each that takes points away.
     """
 
     key: int
@@ -100,10 +109,19 @@ class Storage(Protocol):
     accounts: Accounts
     grants: Grants
 
+    # series; each write is done on its terms, and so raises Changed, Reused and Busy; Missing where
+    # the series is gone, OverQuota where its owner may have no more
+
     def create(
-        self, id: str, owner: User, metadata: Metadata, points: Columns, now: float
-    ) -> Series:
-        """Make a series with its first points. Raises Taken, OverQuota; Missing without owner."""
+        self,
+        id: str,
+        owner: User,
+        metadata: Metadata,
+        points: Columns,
+        now: float,
+        terms: Terms = PLAIN,
+    ) -> Receipt:
+        """Make a series with its first points. Raises Taken."""
 
     def series(self, id: str) -> Series:
         """Raises Missing."""
@@ -120,23 +138,42 @@ class Storage(Protocol):
         Those that are public, and the user's own. A letter's case does not count in ASCII.
         """
 
-    def merge(self, series: Series, points: Columns, now: float) -> None:
-        """Add points; one at a timestamp that exists replaces it. Raises OverQuota, Missing."""
+    def amend(
+        self, series: Series, changes: Mapping[str, Any], now: float, terms: Terms = PLAIN
+    ) -> Series:
+        """Change fields of its metadata. Keys and dry runs are not for this."""
 
-    def replace(self, series: Series, points: Columns, now: float) -> None:
-        """Put these points in the place of the whole history. Raises OverQuota, Missing."""
+    def remove(self, series: Series, now: float, terms: Terms = PLAIN) -> Receipt:
+        """Take away the series itself, with all its points."""
 
-    def clear(self, series: Series, start: float, end: float, now: float) -> None:
-        """Take away the points with ``start <= t < end``. Raises Missing."""
+    def receipt(self, owner: User, series: str, key: str, now: float) -> Receipt:
+        """What the write with this Idempotency-Key did to a series, or ("") made.
 
-    def append(self, series: Series, value: Value, now: float) -> Point:
-        """Add a value at ``now``, or at the next free instant. Raises OverQuota, Missing."""
-
-    def increment(self, series: Series, amount: float, now: float) -> Point:
-        """Add latest + amount, stamped after the latest point.
-
-        Raises NotNumeric, OverQuota, Missing.
+        Raises Missing where it is not stored, or was 30 days ago.
         """
+
+    def merge(self, series: Series, points: Columns, now: float, terms: Terms = PLAIN) -> Receipt:
+        """Add points; one at a timestamp that exists replaces it, if the terms don't differ.
+
+        Raises Conflict.
+        """
+
+    def replace(self, series: Series, points: Columns, now: float, terms: Terms = PLAIN) -> Receipt:
+        """Put these points in the place of the whole history."""
+
+    def clear(
+        self, series: Series, start: float, end: float, now: float, terms: Terms = PLAIN
+    ) -> Receipt:
+        """Take away the points with ``start <= t < end``."""
+
+    def append(self, series: Series, value: Value, now: float, terms: Terms = PLAIN) -> Receipt:
+        """Add a value at ``now``, or at the next free instant where a point stands there."""
+
+    def increment(self, series: Series, amount: float, now: float, terms: Terms = PLAIN) -> Receipt:
+        """Add latest + amount, stamped after the latest point. Raises NotNumeric."""
+
+    def put(self, series: Series, point: Point, now: float, terms: Terms = PLAIN) -> Receipt:
+        """Add a point at its own timestamp, like ``merge``."""
 
     def latest(self, series: Series) -> Point | None:
         """The last point, or None where there is none."""

@@ -9,12 +9,11 @@ transactions too; after a crash by whoever next has the store to themself.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
 from timetric.server.blocks import Block
-from timetric.server.columns import Columns
 from timetric.server.storage.database import Database
-from timetric.server.storage.parcel import BATCH, Packer, Parcel, Stretch, changes
+from timetric.server.storage.parcel import BATCH, Change, Packer, Parcel, Stretch
 
 
 def put(db: sqlite3.Connection, blocks: Iterable[Block]) -> list[int]:
@@ -93,9 +92,9 @@ class Stage:
     def __getitem__(self, stretch: Stretch) -> Parcel:
         return self._parcels[stretch]
 
-    def pack(self, stretch: Stretch, points: Columns, block: Callable[[int], Columns]) -> None:
-        """Raises Missing where the stretch's block is gone, and Damaged."""
-        self._parcels[stretch] = self._packer.pack(changes(stretch, points, block))
+    def pack(self, stretch: Stretch, steps: Iterable[Change]) -> None:
+        """Pack the steps of a stretch."""
+        self._parcels[stretch] = self._packer.pack(steps)
 
     def flush(self) -> None:
         """Store what has been packed."""

@@ -35,5 +35,25 @@ class Damaged(StorageError):
     """What is stored of a series is not what was written."""
 
 
+class Conflict(StorageError):
+    """A point stands at ``timestamp`` already, with another value."""
+
+    def __init__(self, timestamp: float) -> None:
+        super().__init__(f"a point with another value stands at {timestamp!r} already")
+        self.timestamp = timestamp
+
+
+class Changed(StorageError):
+    """The series is not of a version that was asked for."""
+
+
+class Reused(StorageError):
+    """The Idempotency-Key was used for a write that means something else."""
+
+
+class Busy(StorageError):
+    """The first write with this Idempotency-Key has been under way for long."""
+
+
 class Rewritten(StorageError):
     """The history was replaced or cleared while it was being read."""

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from timetric.server.blocks import SIZE
 from timetric.server.storage import StorageError
-from timetric.server.storage.history import fold
 from timetric.server.storage.tables import Tables
+from timetric.server.storage.tail import fold
 
 #: What makes a store of each version out of the one before it; a new file gets them all.
 MIGRATIONS = (
@@ -119,6 +119,15 @@ MIGRATIONS = (
     ALTER TABLE visits RENAME TO sessions;
     CREATE INDEX sessions_by_expiry ON sessions(expires);
     CREATE INDEX sessions_by_user ON sessions(user);
+    """,
+    """
+    -- what writes with an Idempotency-Key did: series is an ID, or empty where one was made
+    CREATE TABLE receipts(
+        owner INTEGER NOT NULL REFERENCES users ON DELETE CASCADE,
+        series TEXT NOT NULL, key TEXT NOT NULL,
+        meaning BLOB NOT NULL, receipt TEXT NOT NULL, expires REAL NOT NULL,
+        PRIMARY KEY(owner, series, key)) WITHOUT ROWID;
+    CREATE INDEX receipts_by_expiry ON receipts(expires);
     """,
 )
 VERSION = len(MIGRATIONS)

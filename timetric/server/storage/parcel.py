@@ -13,13 +13,14 @@ from typing import NamedTuple
 import numpy as np
 
 from timetric.server.blocks import SIZE, Block, cut, encode, merge
-from timetric.server.columns import EMPTY, Columns
+from timetric.server.columns import EMPTY, Columns, part
+from timetric.server.storage.tally import NONE, Tally, tally
 
 _HALF = SIZE // 2  # points from which on a block may stand alone
 _CHUNK = 64 * SIZE  # points packed at a time
 
-#: How many blocks are stored at a time.
-BATCH = 64
+#: How many blocks are stored at a time, and how many are packed while other writers wait.
+BATCH, MOST_REPACKED = 64, 64
 
 
 class Span(NamedTuple):
@@ -40,10 +41,14 @@ class Stretch(NamedTuple):
 
 
 class Change(NamedTuple):
-    """A step of a merge: these columns come in the place of a block, or of none."""
+    """A step of a merge: these columns come in the place of a block, or of none.
+
+    The tally says how the points of the step met those of the block.
+    """
 
     drop: Span | None
     columns: Columns
+    tally: Tally = NONE
 
 
 class Kept(NamedTuple):
@@ -58,6 +63,7 @@ class Parcel(NamedTuple):
 
     dropped: list[Span]
     kept: list[Kept]
+    tallies: list[Tally]
 
     @property
     def growth(self) -> int:
@@ -75,8 +81,9 @@ class Packer:
 
     def pack(self, steps: Iterable[Change]) -> Parcel:
         """The parcel of a merge's steps; it is complete once all is flushed."""
-        parcel = Parcel([], [])
-        for drop, columns in steps:
+        parcel = Parcel([], [], [])
+        for drop, columns, found in steps:
+            parcel.tallies.append(found)
             if drop is not None:
                 parcel.dropped.append(drop)
             for piece in cut(columns):
@@ -104,10 +111,13 @@ def stretches(spans: Sequence[Span], points: Columns) -> list[Stretch]:
     ]
 
 
-def changes(stretch: Stretch, points: Columns, block: Callable[[int], Columns]) -> Iterator[Change]:
+def changes(
+    stretch: Stretch, points: Columns, block: Callable[[int], Columns], *, keeps: bool = False
+) -> Iterator[Change]:
     """The steps of a stretch; ``block`` reads a block by its key.
 
-    Points before or after the block make blocks of their own where they are many.
+    Points before or after the block make blocks of their own where they are many. With ``keeps``
+    the block's points stand where both have one. A block of which nothing changes stays.
     """
     span, start, stop = stretch
     if span is None:
@@ -117,7 +127,12 @@ def changes(stretch: Stretch, points: Columns, block: Callable[[int], Columns]) 
     low, high = _attached(stretch, span, int(inner[0]), int(inner[1]))
     yield from _loose(points, start, low)
     if low < high:
-        yield Change(span, merge(block(span.key), _slice(points, low, high)))
+        old, new = block(span.key), part(points, low, high)
+        found = tally(old, new)
+        if (found.met if keeps else found.same) == high - low:
+            yield Change(None, EMPTY, found)
+        else:
+            yield Change(span, merge(new, old) if keeps else merge(old, new), found)
     yield from _loose(points, high, stop)
 
 
@@ -141,11 +156,7 @@ def _attached(stretch: Stretch, span: Span, low: int, high: int) -> tuple[int, i
 
 def _loose(points: Columns, start: int, stop: int) -> Iterator[Change]:
     for low in range(start, stop, _CHUNK):
-        yield Change(None, _slice(points, low, min(stop, low + _CHUNK)))
-
-
-def _slice(columns: Columns, start: int, stop: int) -> Columns:
-    return Columns(columns.t[start:stop], columns.v[start:stop])
+        yield Change(None, part(points, low, min(stop, low + _CHUNK)))
 
 
 def _next(t: float) -> float:

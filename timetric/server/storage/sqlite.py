@@ -2,39 +2,33 @@
 
 from __future__ import annotations
 
-import json
-import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from timetric.points import Point, Value
 from timetric.server.columns import Columns
 from timetric.server.metadata import Metadata
+from timetric.server.receipt import PLAIN, Receipt, Terms
 from timetric.server.storage import (
     Accounts,
     Grants,
-    Missing,
     Series,
     User,
     Window,
     pieces,
 )
 from timetric.server.storage.bodies import clean
+from timetric.server.storage.catalog import Catalog
 from timetric.server.storage.check import faults
 from timetric.server.storage.database import Database
 from timetric.server.storage.history import History
 from timetric.server.storage.known import Known
 from timetric.server.storage.migrations import migrate
-from timetric.server.storage.quota import check_series
-from timetric.server.storage.rows import insert
 from timetric.server.storage.sqlite_accounts import SqliteAccounts
 from timetric.server.storage.sqlite_grants import SqliteGrants
 from timetric.server.storage.tables import Tables
-
-_SERIES = """SELECT series.key, id, users.key, users.name, title, caption, description, tags, unit,
-    source, source_url, latitude, longitude, public, series.created, updated, points, version,
-    generation FROM series JOIN users ON users.key = series.owner"""
+from timetric.server.storage.writer import Writer
 
 
 class SqliteStorage:
@@ -42,7 +36,9 @@ class SqliteStorage:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._history = History(database)
+        self._writer = Writer(database)
+        self._history = History(database, self._writer)
+        self._catalog = Catalog(database, self._writer, self._history)
         self.accounts: Accounts = SqliteAccounts(database)
         self.grants: Grants = SqliteGrants(database)
         database.write(lambda db: migrate(db, database.path))
@@ -61,57 +57,57 @@ class SqliteStorage:
     # series
 
     def create(
-        self, id: str, owner: User, metadata: Metadata, points: Columns, now: float
-    ) -> Series:
-        def job(db: sqlite3.Connection) -> None:
-            statement = (
-                "INSERT INTO series(id, owner, title, caption, description, tags, unit, source,"
-                " source_url, latitude, longitude, public, created, updated)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-            )
-            row = (id, owner.key, *_fields(metadata), now, now)
-            check_series(db, owner)
-            key = insert(db, f"there is a series {id} already", statement, row)
-            put(Tables(db, key), now)
-
-        with self._history.first_points(points) as put:
-            self._database.write(job)
-        return self.series(id)
+        self,
+        id: str,
+        owner: User,
+        metadata: Metadata,
+        points: Columns,
+        now: float,
+        terms: Terms = PLAIN,
+    ) -> Receipt:
+        return self._catalog.create(id, owner, metadata, points, now, terms)
 
     def series(self, id: str) -> Series:
-        row = self._database.row(f"{_SERIES} WHERE id = ?", (id,))
-        if row is None:
-            raise Missing(f"there is no series {id}")
-        return _series(row)
+        return self._catalog.series(id)
 
     def known_series(self, id: str) -> Series:
         return self._known_series[id]
 
     def titled(self, words: str, user: User | None, most: int) -> list[Series]:
-        with self._database.reading() as db:
-            rows = db.execute(
-                f"{_SERIES} WHERE (public OR owner = ?) AND instr(lower(title), lower(?))"
-                " ORDER BY series.key DESC LIMIT ?",
-                (user and user.key, words, most),
-            ).fetchall()
-        return [_series(row) for row in rows]
+        return self._catalog.titled(words, user, most)
+
+    def amend(
+        self, series: Series, changes: Mapping[str, Any], now: float, terms: Terms = PLAIN
+    ) -> Series:
+        return self._catalog.amend(series, changes, now, terms)
+
+    def remove(self, series: Series, now: float, terms: Terms = PLAIN) -> Receipt:
+        return self._catalog.remove(series, now, terms)
+
+    def receipt(self, owner: User, series: str, key: str, now: float) -> Receipt:
+        return self._writer.receipt((owner.key, series), key, now)
 
     # points
 
-    def merge(self, series: Series, points: Columns, now: float) -> None:
-        self._history.merge(series, points, now)
+    def merge(self, series: Series, points: Columns, now: float, terms: Terms = PLAIN) -> Receipt:
+        return self._history.merge(series, points, now, terms)
 
-    def replace(self, series: Series, points: Columns, now: float) -> None:
-        self._history.replace(series, points, now)
+    def replace(self, series: Series, points: Columns, now: float, terms: Terms = PLAIN) -> Receipt:
+        return self._history.replace(series, points, now, terms)
 
-    def clear(self, series: Series, start: float, end: float, now: float) -> None:
-        self._history.clear(series, start, end, now)
+    def clear(
+        self, series: Series, start: float, end: float, now: float, terms: Terms = PLAIN
+    ) -> Receipt:
+        return self._history.clear(series, start, end, now, terms)
 
-    def append(self, series: Series, value: Value, now: float) -> Point:
-        return self._history.append(series, value, now)
+    def append(self, series: Series, value: Value, now: float, terms: Terms = PLAIN) -> Receipt:
+        return self._history.append(series, value, now, terms)
 
-    def increment(self, series: Series, amount: float, now: float) -> Point:
-        return self._history.increment(series, amount, now)
+    def increment(self, series: Series, amount: float, now: float, terms: Terms = PLAIN) -> Receipt:
+        return self._history.increment(series, amount, now, terms)
+
+    def put(self, series: Series, point: Point, now: float, terms: Terms = PLAIN) -> Receipt:
+        return self._history.put(series, point, now, terms)
 
     def latest(self, series: Series) -> Point | None:
         return self._history.latest(series)
@@ -125,41 +121,3 @@ class SqliteStorage:
     def may_hold_words(self, series: Series, window: Window) -> bool:
         with self._database.reading() as db:
             return Tables(db, series.key).may_hold_words(window.start, window.end)
-
-
-def _fields(metadata: Metadata) -> tuple[object, ...]:
-    return (
-        metadata.title,
-        metadata.caption,
-        metadata.description,
-        json.dumps(metadata.tags),
-        metadata.unit,
-        metadata.source,
-        metadata.source_url,
-        metadata.latitude,
-        metadata.longitude,
-        metadata.public,
-    )
-
-
-def _series(row: tuple[Any, ...]) -> Series:
-    key, id, owner_key, owner_name, *fields = row[:14]
-    return Series(key, id, User(owner_key, owner_name), _metadata(*fields), *row[14:])
-
-
-def _metadata(
-    title: str, caption: str, description: str, tags: str, unit: str, source: str, *rest: Any
-) -> Metadata:
-    source_url, latitude, longitude, public = rest
-    return Metadata(
-        title,
-        caption,
-        description,
-        tuple(json.loads(tags)),
-        unit,
-        source,
-        source_url,
-        latitude,
-        longitude,
-        bool(public),
-    )

@@ -10,9 +10,11 @@ import sqlite3
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
+import numpy as np
+
 from timetric.points import Point, Value
 from timetric.server.blocks import Corrupt, decode
-from timetric.server.columns import Columns, unbox
+from timetric.server.columns import EMPTY, Columns, Floats, unbox
 from timetric.server.storage import Damaged, Missing, bodies
 from timetric.server.storage.parcel import Change, Kept, Packer, Parcel, Span
 from timetric.server.storage.quota import check_points
@@ -30,13 +32,15 @@ class Row(NamedTuple):
 
 
 class State(NamedTuple):
-    """What a write has to know: the tail's rows, and the ``final`` instant of the last block.
+    """What a write has to know: points, rows of the tail, ``final`` instant of the last block.
 
     ``final`` is minus infinity where there is no block.
     """
 
-    tail: int
+    version: int
     generation: int
+    points: int
+    tail: int
     final: float
 
 
@@ -82,29 +86,26 @@ class Tables:
     def state(self) -> State:
         """Raises Missing."""
         row = self._db.execute(
-            "SELECT tail, generation, (SELECT final FROM blocks WHERE series = ?1"
-            " ORDER BY first DESC LIMIT 1) FROM series WHERE key = ?1",
+            "SELECT version, generation, points, tail, ifnull((SELECT final FROM blocks"
+            " WHERE series = ?1 ORDER BY first DESC LIMIT 1), -9e999) FROM series WHERE key = ?1",
             (self._series,),
         ).fetchone()
         if row is None:
             raise Missing("the series is gone")
-        tail, generation, final = row
-        return State(tail, generation, -math.inf if final is None else final)
+        return State(*row)
 
     def touch(self, now: float, *, points: int = 0, tail: int = 0, generation: int = 0) -> None:
-        """Note a write, and how many points and tail rows are more. Raises OverQuota, Missing."""
-        touched = self._db.execute(
+        """Note a change, and how many points and tail rows there are more. Raises OverQuota."""
+        self._db.execute(
             "UPDATE series SET updated = ?, version = version + 1, points = points + ?,"
             " tail = tail + ?, generation = generation + ? WHERE key = ?",
             (now, points, tail, generation, self._series),
         )
-        if not touched.rowcount:
-            raise Missing("the series is gone")
         if points > 0:
             check_points(self._db, self._series)
 
     def count(self, *, points: int, tail: int) -> None:
-        """Note how many points and tail rows there are more, or fewer; no write of a user's."""
+        """Note how many points and tail rows there are more, or fewer. Raises OverQuota."""
         self._db.execute(
             "UPDATE series SET points = points + ?, tail = tail + ? WHERE key = ?",
             (points, tail, self._series),
@@ -121,6 +122,11 @@ class Tables:
         )
         self._db.execute("DELETE FROM blocks WHERE series = ?", (self._series,))
         self._db.execute("DELETE FROM tail WHERE series = ?", (self._series,))
+
+    def drop(self) -> None:
+        """Take away the series itself."""
+        self.drop_all()
+        self._db.execute("DELETE FROM series WHERE key = ?", (self._series,))
 
     # the tail
 
@@ -146,9 +152,14 @@ class Tables:
         )
         return added.rowcount > 0
 
-    def drop_tail(self, instants: Iterable[float]) -> None:
+    def make_stale(self, rows: list[Row]) -> None:
+        """Note that blocks hold points at the instants of these rows by now."""
+        self.put_tail(row._replace(fresh=False) for row in rows)
+        self.count(points=-sum(row.fresh for row in rows), tail=0)
+
+    def _drop_tail(self, rows: list[Row]) -> None:
         self._db.executemany(
-            "DELETE FROM tail WHERE series = ? AND t = ?", ((self._series, t) for t in instants)
+            "DELETE FROM tail WHERE series = ? AND t = ?", ((self._series, row.t) for row in rows)
         )
 
     def latest(self) -> Point | None:
@@ -201,7 +212,7 @@ class Tables:
         packer.flush()
         return parcel
 
-    def put_blocks(self, kept: list[Kept]) -> None:
+    def _put_blocks(self, kept: list[Kept]) -> None:
         """Put in blocks whose bytes are stored, claimed or not."""
         self._db.executemany(
             "INSERT INTO blocks(key, series, first, final, size, last, minimum, maximum, total,"
@@ -221,10 +232,35 @@ class Tables:
         )
         bodies.adopt(self._db, [block.key for block in kept])
 
-    def drop_blocks(self, keys: list[int]) -> None:
+    def _drop_blocks(self, keys: list[int]) -> None:
         """Take blocks out; their bytes are to be swept."""
         self._db.executemany("DELETE FROM blocks WHERE key = ?", ((key,) for key in keys))
         bodies.abandon(self._db, keys)
+
+    def in_blocks(self, t: Floats) -> Columns:
+        """What the blocks hold at these sorted instants. Raises Damaged."""
+        found = [EMPTY]
+        for span in self.spans(t[0], _next(t[-1])) if len(t) else ():
+            low, high = np.searchsorted(t, [span.first, _next(span.final)])
+            if low < high:
+                block = self.block(span.key)
+                here = block.t.searchsorted(t[low:high])
+                held = here[block.t[here] == t[low:high]]
+                found.append(Columns(block.t[held], block.v[held]))
+        return Columns(*map(np.concatenate, zip(*found)))
+
+    def exchange(self, parcels: list[Parcel], gone: list[Row]) -> int:
+        """Put blocks in, and take out those they replace and the tail rows that are gone.
+
+        How many points there are more.
+        """
+        for parcel in parcels:
+            self._drop_blocks([span.key for span in parcel.dropped])
+            self._put_blocks(parcel.kept)
+        self._drop_tail(gone)
+        more = sum(parcel.growth for parcel in parcels) - sum(row.fresh for row in gone)
+        self.count(points=more, tail=-len(gone))
+        return more
 
     def sweep(self) -> None:
         """Sweep some of the bytes that are in no block."""
@@ -241,6 +277,10 @@ class Tables:
 def point(row: tuple[float, float | int | None] | None) -> Point | None:
     """The point of a row of instant and value, where there is a row."""
     return row and (row[0], _value(row[1]))
+
+
+def _next(t: float) -> float:
+    return math.nextafter(t, math.inf)
 
 
 def _packed(row: tuple[int, float, float, int, int, int, bytes, bytes]) -> Packed:

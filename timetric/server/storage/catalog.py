@@ -1,0 +1,156 @@
+"""The series themselves, without their points."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import sqlite3
+from collections.abc import Mapping
+from typing import Any
+
+from timetric.server.columns import Columns
+from timetric.server.metadata import Metadata
+from timetric.server.receipt import Receipt, Terms
+from timetric.server.storage import Missing, Series, User
+from timetric.server.storage.bodies import sweep
+from timetric.server.storage.database import Database
+from timetric.server.storage.history import History
+from timetric.server.storage.quota import check_series
+from timetric.server.storage.rows import insert
+from timetric.server.storage.tables import Tables
+from timetric.server.storage.writer import Writer, check, on_terms, scope_of
+
+_SERIES = """SELECT series.key, id, users.key, users.name, title, caption, description, tags, unit,
+    source, source_url, latitude, longitude, public, series.created, updated, points, version,
+    generation FROM series JOIN users ON users.key = series.owner"""
+
+
+class Catalog:
+    """All series of a database."""
+
+    def __init__(self, database: Database, writer: Writer, history: History) -> None:
+        self._database = database
+        self._writer = writer
+        self._history = history
+
+    def create(
+        self, id: str, owner: User, metadata: Metadata, points: Columns, now: float, terms: Terms
+    ) -> Receipt:
+        size, scope = len(points.t), (owner.key, "")
+        receipt = Receipt(terms.received(size), size, version=int(size > 0), made=id)
+
+        def make() -> Receipt:
+            if terms.dry_run:
+                return receipt._replace(made=None, version=0)
+            with self._history.first_points(points) as put:
+
+                def job(db: sqlite3.Connection) -> Receipt:
+                    put(Tables(db, _insert(db, id, owner, metadata, receipt.version, now)))
+                    return receipt
+
+                return self._writer.write(scope, terms, now, job, amends=True)
+
+        return self._writer.once(scope, terms, now, make)
+
+    def series(self, id: str) -> Series:
+        row = self._database.row(f"{_SERIES} WHERE id = ?", (id,))
+        if row is None:
+            raise Missing(f"there is no series {id}")
+        return _series(row)
+
+    def titled(self, words: str, user: User | None, most: int) -> list[Series]:
+        with self._database.reading() as db:
+            rows = db.execute(
+                f"{_SERIES} WHERE (public OR owner = ?) AND instr(lower(title), lower(?))"
+                " ORDER BY series.key DESC LIMIT ?",
+                (user and user.key, words, most),
+            ).fetchall()
+        return [_series(row) for row in rows]
+
+    def amend(self, series: Series, changes: Mapping[str, Any], now: float, terms: Terms) -> Series:
+        def job(db: sqlite3.Connection) -> Series:
+            rows = Tables(db, series.key)
+            check(rows, terms)
+            old = _found(db, series.key)
+            metadata = dataclasses.replace(old.metadata, **changes)
+            if metadata == old.metadata:
+                return old
+            rows.touch(now)
+            db.execute(
+                "UPDATE series SET title = ?, caption = ?, description = ?, tags = ?, unit = ?,"
+                " source = ?, source_url = ?, latitude = ?, longitude = ?, public = ?"
+                " WHERE key = ?",
+                (*_fields(metadata), series.key),
+            )
+            return _found(db, series.key)
+
+        return self._database.write(job)
+
+    def remove(self, series: Series, now: float, terms: Terms) -> Receipt:
+        def remove(rows: Tables) -> Receipt:
+            state = rows.state()
+            rows.drop()
+            return Receipt(removed=state.points, version=state.version + 1)
+
+        def job(db: sqlite3.Connection) -> Receipt:
+            return on_terms(db, series.key, terms, remove)
+
+        receipt = self._writer.write(scope_of(series), terms, now, job, amends=True)
+        sweep(self._database)
+        return receipt
+
+
+def _insert(
+    db: sqlite3.Connection, id: str, owner: User, metadata: Metadata, version: int, now: float
+) -> int:
+    """Make an empty series; its key. Raises Taken, OverQuota; Missing without owner."""
+    check_series(db, owner)
+    statement = (
+        "INSERT INTO series(id, owner, title, caption, description, tags, unit, source,"
+        " source_url, latitude, longitude, public, created, updated, version)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    )
+    row = (id, owner.key, *_fields(metadata), now, now, version)
+    return insert(db, f"there is a series {id} already", statement, row)
+
+
+def _found(db: sqlite3.Connection, key: int) -> Series:
+    return _series(db.execute(f"{_SERIES} WHERE series.key = ?", (key,)).fetchone())
+
+
+def _fields(metadata: Metadata) -> tuple[object, ...]:
+    return (
+        metadata.title,
+        metadata.caption,
+        metadata.description,
+        json.dumps(metadata.tags),
+        metadata.unit,
+        metadata.source,
+        metadata.source_url,
+        metadata.latitude,
+        metadata.longitude,
+        metadata.public,
+    )
+
+
+def _series(row: tuple[Any, ...]) -> Series:
+    key, id, owner_key, owner_name, *fields = row[:14]
+    return Series(key, id, User(owner_key, owner_name), _metadata(*fields), *row[14:])
+
+
+def _metadata(
+    title: str, caption: str, description: str, tags: str, unit: str, source: str, *rest: Any
+) -> Metadata:
+    source_url, latitude, longitude, public = rest
+    return Metadata(
+        title,
+        caption,
+        description,
+        tuple(json.loads(tags)),
+        unit,
+        source,
+        source_url,
+        latitude,
+        longitude,
+        bool(public),
+    )
