@@ -30,7 +30,8 @@ client
 __init__
 
 server.columns server.metadata server.problem
-server.blocks server.intake
+server.blocks server.buckets server.intake
+server.aggregates
 server.storage
 server.storage.*
 server.credentials server.body server.site server.keyring
@@ -49,7 +50,15 @@ __main__
 """
 
 COMMAND_LINE = {"cli", "commands", "demo", "__main__"}
-PURE = {"timestamps", "points", "oauth1", "server.columns", "server.blocks"}
+PURE = {
+    "timestamps",
+    "points",
+    "oauth1",
+    "server.columns",
+    "server.blocks",
+    "server.buckets",
+    "server.aggregates",
+}
 SHARED = {"exceptions", "timestamps", "points"}  # what the service's end takes of the client's
 
 #: What the client's end may import when it is imported, beside the standard library.

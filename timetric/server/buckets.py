@@ -18,6 +18,8 @@ from timetric.server.columns import Floats
 from timetric.timestamps import END, FIRST
 
 Integers = NDArray[np.int64]
+#: Indexes of a column, ascending.
+Places = NDArray[np.intp]
 
 _EVERY = re.compile(r"0*([1-9][0-9]{0,11})(s|min|h|d|w|mo|q|y)", re.ASCII)
 
@@ -30,53 +32,61 @@ class Buckets(Protocol):
     """A way to cut time."""
 
     def numbers(self, t: Floats) -> Integers:
-        """Of the buckets in which sorted instants lie."""
+        """Of the buckets in which sorted instants lie, of which there is one at least."""
 
     def starts(self, numbers: Integers) -> Floats:
         """Where buckets begin, in Unix seconds; infinity after the year 9999."""
 
 
 class Elapsed(NamedTuple):
-    """Buckets of ``width`` whole seconds, whatever a clock on the wall says."""
+    """Buckets of ``width`` whole seconds, whatever a clock on the wall says.
+
+    Bucket 0 begins ``origin`` seconds after 1970-01-01.
+    """
 
     width: int
+    origin: int = 0
 
     def numbers(self, t: Floats) -> Integers:
-        numbers: Integers = np.floor(t).astype(np.int64) // self.width
+        numbers: Integers = (np.floor(t).astype(np.int64) - self.origin) // self.width
         return numbers
 
     def starts(self, numbers: Integers) -> Floats:
-        return np.maximum((numbers * self.width).astype(np.float64), FIRST)
+        seconds = numbers * self.width + self.origin
+        return np.maximum(seconds.astype(np.float64), FIRST)
 
 
 class Calendar(NamedTuple):
-    """Buckets of ``count`` days ("D") or months ("M") as the calendar of a zone has them.
+    """Buckets of ``length`` days ("D") or months ("M") as the calendar of a zone has them.
 
     Bucket 0 begins ``origin`` units after 1970-01-01. A day begins at its first instant: where
     clocks skip midnight, when they do so; where midnight comes twice, at the first one.
     """
 
-    count: int
+    length: int
     unit: str
     origin: int
     zone: tzinfo
 
     def numbers(self, t: Floats) -> Integers:
-        days = np.array([self._day(moment) for moment in t.tolist()], np.int64)
-        numbers = self._numbers(days)
-        # Clocks set back at midnight show a day that has begun as the one before once more.
-        late = t >= self.starts(numbers + 1)
-        return numbers + late
+        first, last = self._each_number(t[[0, -1]]).tolist()
+        if last - first >= len(t):
+            return self._each_number(t)
+        following = self.starts(np.arange(first + 1, last + 1))
+        places: Integers = np.searchsorted(following, t, side="right")
+        return first + places
 
     def starts(self, numbers: Integers) -> Floats:
-        units = numbers * self.count + self.origin
+        units = numbers * self.length + self.origin
         days = units.astype(f"M8[{self.unit}]").astype("M8[D]").astype(np.int64)
         return np.array([self._first_instant(day) for day in days.tolist()], np.float64)
 
-    def _numbers(self, days: Integers) -> Integers:
+    def _each_number(self, t: Floats) -> Integers:
+        days = np.array([self._day(moment) for moment in t.tolist()], np.int64)
         units = days.astype("M8[D]").astype(f"M8[{self.unit}]").astype(np.int64)
-        numbers: Integers = (units - self.origin) // self.count
-        return numbers
+        numbers: Integers = (units - self.origin) // self.length
+        # Clocks set back at midnight show a day that has begun as the one before once more.
+        return numbers + (t >= self.starts(numbers + 1))
 
     def _day(self, t: float) -> int:
         """The day that a calendar in the zone shows at that instant."""
@@ -101,7 +111,9 @@ class Calendar(NamedTuple):
         return high
 
     def _offset(self, t: float) -> float:
-        """Seconds that clocks in the zone are ahead of UTC; hardly any are set in the year's end."""
+        """Seconds that clocks in the zone are ahead of UTC; in the first and last day of all years,
+        which Python's datetimes may leave, those of the day beside it.
+        """
         within = min(max(t, FIRST + _DAY), END - _DAY - 1)
         return _seconds((_EPOCH + timedelta(seconds=within)).astimezone(self.zone))
 
@@ -112,13 +124,19 @@ def _seconds(moment: datetime) -> float:
     return offset.total_seconds()
 
 
+def _days(count: int, origin: int, zone: tzinfo) -> Buckets:
+    if zone is timezone.utc:
+        return Elapsed(count * _DAY, origin * _DAY)
+    return Calendar(count, "D", origin, zone)
+
+
 #: What each unit of ``every`` makes of a whole number and a zone.
 _UNITS: dict[str, Callable[[int, tzinfo], Buckets]] = {
     "s": lambda count, zone: Elapsed(count),
     "min": lambda count, zone: Elapsed(count * 60),
     "h": lambda count, zone: Elapsed(count * 3600),
-    "d": lambda count, zone: Calendar(count, "D", 0, zone),
-    "w": lambda count, zone: Calendar(count * 7, "D", 4, zone),  # 1970-01-05 was a Monday
+    "d": lambda count, zone: _days(count, 0, zone),
+    "w": lambda count, zone: _days(count * 7, 4, zone),  # 1970-01-05 was a Monday
     "mo": lambda count, zone: Calendar(count, "M", 0, zone),
     "q": lambda count, zone: Calendar(count * 3, "M", 0, zone),
     "y": lambda count, zone: Calendar(count * 12, "M", 0, zone),
@@ -129,7 +147,7 @@ def parse_every(text: str, zone: tzinfo) -> Buckets | None:
     """The buckets of a length such as ``15min`` or ``1mo``; None where it is none.
 
     >>> parse_every("2h", timezone.utc)
-    Elapsed(width=7200)
+    Elapsed(width=7200, origin=0)
     """
     every = _EVERY.fullmatch(text)
     return every and _UNITS[every[2]](int(every[1]), zone)
@@ -141,7 +159,7 @@ class Split(NamedTuple):
     Where among these each bucket begins, and when it begins.
     """
 
-    places: NDArray[np.intp]
+    places: Places
     starts: Floats
 
 

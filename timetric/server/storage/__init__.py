@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from timetric.points import Point, Value
+from timetric.server.aggregates import Aggregation
 from timetric.server.columns import Columns
 from timetric.server.metadata import Metadata
 
@@ -267,6 +268,14 @@ class Storage(Protocol):
 
         Each piece is read in a short transaction of its own, so that a slow reader holds none.
         Points added behind the reader are not seen. Raises Rewritten, Damaged.
+        """
+
+    def aggregate(
+        self, series: Series, window: Window, aggregation: Aggregation
+    ) -> Iterator[Columns]:
+        """What the buckets of a window come to, in reading order; its limit counts buckets.
+
+        Read as by ``read``, in pieces and short transactions. Raises Rewritten, Damaged.
         """
 
     def backup(self, path: Path) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from timetric.points import Point, Value
+from timetric.server.aggregates import Aggregation
 from timetric.server.columns import Columns
 from timetric.server.metadata import Metadata
 from timetric.server.storage import (
@@ -29,6 +30,7 @@ from timetric.server.storage.grants import Grants
 from timetric.server.storage.history import History
 from timetric.server.storage.known import Known
 from timetric.server.storage.migrations import migrate
+from timetric.server.storage.summary import aggregate
 from timetric.server.storage.tables import Tables
 
 _TOKEN = """SELECT tokens.key, tokens.name, users.key, users.name, digest, tokens.created
@@ -234,6 +236,11 @@ class SqliteStorage:
 
     def read(self, series: Series, window: Window) -> Iterator[Columns]:
         return self._history.read(series, window)
+
+    def aggregate(
+        self, series: Series, window: Window, aggregation: Aggregation
+    ) -> Iterator[Columns]:
+        return aggregate(self._database, series, window, aggregation)
 
 
 def _insert(db: sqlite3.Connection, taken: str, statement: str, row: tuple[object, ...]) -> int:
