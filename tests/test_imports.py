@@ -31,7 +31,7 @@ __init__
 
 server.columns server.metadata server.problem
 server.blocks server.buckets server.intake
-server.aggregates
+server.aggregates server.thinning
 server.storage
 server.storage.*
 server.credentials server.body server.site server.keyring
