@@ -90,8 +90,10 @@ def _total(numbers: Floats, places: Places) -> Floats:
 
 
 def _scaled(numbers: Floats, places: Places) -> Floats:
-    total = _total(numbers, places)
-    return total / _LARGE if np.isfinite(total).all() else _total(numbers / _LARGE, places)
+    total: Floats = _total(numbers, places) / _LARGE
+    if np.isfinite(total).all():
+        return total
+    return _total(numbers / _LARGE, places)
 
 
 _PARTS = {

@@ -73,8 +73,8 @@ class Calendar(NamedTuple):
         if last - first >= len(t):
             return self._each_number(t)
         following = self.starts(np.arange(first + 1, last + 1))
-        places: Integers = np.searchsorted(following, t, side="right")
-        return first + places
+        numbers: Integers = first + np.searchsorted(following, t, side="right")
+        return numbers
 
     def starts(self, numbers: Integers) -> Floats:
         units = numbers * self.length + self.origin

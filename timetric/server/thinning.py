@@ -82,11 +82,10 @@ def _extremes(bins: Bins, points: Columns) -> Columns:
         return points
     places = split(bins, t).places
     sizes = np.diff(places, append=len(t))
-    found = []
+    kept = np.zeros(len(t), np.bool_)
     for extreme in (np.minimum.reduceat(v, places), np.maximum.reduceat(v, places)):
         hits = np.flatnonzero(v == np.repeat(extreme, sizes))
-        found.append(hits[np.searchsorted(hits, places)])
-    kept = np.unique(np.concatenate(found))
+        kept[hits[np.searchsorted(hits, places)]] = True
     return Columns(t[kept], v[kept])
 
 
@@ -141,7 +140,7 @@ def _farthest(points: Columns, before: Spot, ahead: Spot) -> tuple[float, Spot]:
 
 
 #: How the points of a bin are chosen; the first is the default.
-METHODS: dict[str, Callable[[Inner, Spot, Spot, int], Columns]] = 
+METHODS: dict[str, Callable[[Inner, Spot, Spot, int], Columns]] = {
     "minmax": _minmax,
     "lttb": _lttb,
 }
