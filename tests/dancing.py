@@ -144,8 +144,10 @@ def entrusted(service: Service) -> Program:
     """One that may act for the owner, who used no browser for it."""
     made = program(service)
     key = make_secret(secrets.token_bytes)
-    application = service.storage.application(made.key)
-    service.storage.add_access_token(AccessToken(key, application, service.owner, service.clock()))
+    application = service.storage.grants.application(made.key)
+    service.storage.grants.add_access_token(
+        AccessToken(key, application, service.owner, service.clock())
+    )
     secret = service.keyring.derive(ACCESS_TOKEN, key)
     return replace(made, token={"oauth_token": key, "oauth_token_secret": secret})
 

@@ -111,7 +111,10 @@ def running_service(path: Path, **options: Any) -> Iterator[Service]:
     thread = threading.Thread(target=server.run)
     thread.start()
     url = f"http://127.0.0.1:{server.effective_port}/"
-    owner, other = storage.add_user("owner", NOON), storage.add_user("other", NOON)
+    owner, other = (
+        storage.accounts.add_user("owner", NOON),
+        storage.accounts.add_user("other", NOON),
+    )
     try:
         configs = [_config(storage, user, url) for user in (owner, other)]
         yield Service(url, clock, storage, owner, *configs, keyring)

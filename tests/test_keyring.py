@@ -53,7 +53,7 @@ def test_a_wrong_key_is_refused(tmp_path: Path, path: Path, storage: Storage) ->
 
 def test_a_lost_key_that_secrets_came_from_is_not_replaced(path: Path, storage: Storage) -> None:
     open_keyring(path, storage)
-    make_application(storage, storage.add_user("owner", 1.0), "Plotter")
+    make_application(storage, storage.accounts.add_user("owner", 1.0), "Plotter")
     path.unlink()
     with pytest.raises(StorageError, match="missing; bring it back from a backup"):
         open_keyring(path, storage)
@@ -65,7 +65,7 @@ def test_a_key_that_nothing_came_from_is_made_anew(path: Path, storage: Storage)
     path.unlink()
     found = open_keyring(path, storage).fingerprint
     assert found != lost
-    assert open_keyring(path, storage).fingerprint == storage.fingerprint() == found
+    assert open_keyring(path, storage).fingerprint == storage.grants.fingerprint() == found
 
 
 def test_a_key_that_is_given_is_used(path: Path, storage: Storage) -> None:
@@ -84,7 +84,7 @@ def test_many_that_start_at_once_share_one_key(path: Path, storage: Storage) -> 
         thread.start()
     for thread in threads:
         thread.join()
-    assert found == [storage.fingerprint()] * 8
+    assert found == [storage.grants.fingerprint()] * 8
 
 
 def test_where_no_key_can_be_made_it_is_told(tmp_path: Path, storage: Storage) -> None:

@@ -41,22 +41,22 @@ def storages(tmp_path: Path) -> Iterator[tuple[Storage, Storage]]:
 
 def test_a_token_revoked_elsewhere_is_gone_at_once(storages: tuple[Storage, Storage]) -> None:
     one, other = storages
-    user, over = one.add_user("owner", 1.0), threading.Event()
+    user, over = one.accounts.add_user("owner", 1.0), threading.Event()
 
     def look_up() -> None:  # so that the moment of each change is met by a look-up
         while not over.is_set():
             with suppress(Missing):
-                other.token("key")
+                other.accounts.token("key")
 
     threads = [threading.Thread(target=look_up) for _ in range(2)]
     for thread in threads:
         thread.start()
     for _ in range(100):
-        one.add_token(user, "name", "key", b"digest", 1.0)
-        assert other.token("key").digest == b"digest"
-        one.revoke("key")
+        one.accounts.add_token(user, "name", "key", b"digest", 1.0)
+        assert other.accounts.token("key").digest == b"digest"
+        one.accounts.revoke("key")
         with pytest.raises(Missing):
-            other.token("key")
+            other.accounts.token("key")
     over.set()
     for thread in threads:
         thread.join()
@@ -66,7 +66,7 @@ def test_a_series_is_known_with_what_no_write_of_points_changes(
     storages: tuple[Storage, Storage],
 ) -> None:
     one, other = storages
-    user = one.add_user("owner", 1.0)
+    user = one.accounts.add_user("owner", 1.0)
     with pytest.raises(Missing):
         other.known_series("id")
     series = one.create("id", user, Metadata("Title", "Caption"), EMPTY, 2.0)
@@ -78,15 +78,15 @@ def test_a_series_is_known_with_what_no_write_of_points_changes(
 
 def test_one_that_dies_in_a_change_does_not_hide_the_next(tmp_path: Path) -> None:
     storage = open_storage(tmp_path)
-    user = storage.add_user("owner", 1.0)
-    storage.add_token(user, "name", "key", b"digest", 1.0)
+    user = storage.accounts.add_user("owner", 1.0)
+    storage.accounts.add_token(user, "name", "key", b"digest", 1.0)
     died = subprocess.run([sys.executable, "-c", DYING, str(tmp_path)], check=False)
     assert died.returncode == -signal.SIGKILL
-    assert storage.token("key").user == user
+    assert storage.accounts.token("key").user == user
     other = open_storage(tmp_path)
-    assert storage.token("key").user == user
-    other.revoke("key")
+    assert storage.accounts.token("key").user == user
+    other.accounts.revoke("key")
     with pytest.raises(Missing):
-        storage.token("key")
+        storage.accounts.token("key")
     other.close()
     storage.close()

@@ -122,7 +122,7 @@ def test_a_denied_application_gets_nothing(service: Service) -> None:
 
 def test_it_acts_for_the_user_who_authorized_it_only(service: Service) -> None:
     begun = program(service).begins()
-    other = service.storage.user("other")
+    other = service.storage.accounts.user("other")
     path = service.create(b"0,1")
     done = begun.finishes(pin(signed_in(service, other).decides(begun)))
     assert done.send("GET", path).status == 404
@@ -278,8 +278,8 @@ def test_odd_queries_and_paths_are_signed_as_well(service: Service, plotter: Pro
 
 def test_revoking_takes_effect_at_once(service: Service) -> None:
     one, two = authorized(service), authorized(service)
-    service.storage.revoke_access_token(one.token["oauth_token"])
-    service.storage.remove_application(two.key)
+    service.storage.grants.revoke_access_token(one.token["oauth_token"])
+    service.storage.grants.remove_application(two.key)
     assert [reads(one), reads(two)] == [401, 401]
     assert two.send("POST", "/oauth/request_token/", callback_uri="oob").status == 401
 

@@ -387,7 +387,7 @@ def test_a_request_token_lives_for_an_hour(tmp_path: Path) -> None:
 
 def test_the_first_user_to_decide_binds_a_request_token(service: Service) -> None:
     begun = program(service).begins(CALLBACK)
-    victim, other = signed_in(service), signed_in(service, service.storage.user("other"))
+    victim, other = signed_in(service), signed_in(service, service.storage.accounts.user("other"))
     verifier = query(victim.decides(begun))["oauth_verifier"]
     for decision in ("authorize", "deny"):
         assert other.decides(begun, decision).status == 404

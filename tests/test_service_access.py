@@ -94,7 +94,7 @@ def test_a_revoked_token_is_refused_at_once(service: Service) -> None:
     path = service.create(b"0,1")
     headers = basic(service.other_config)
     assert service.send("GET", path, headers=headers).status == 404
-    service.storage.revoke(service.other_config["apitoken_key"])
+    service.storage.accounts.revoke(service.other_config["apitoken_key"])
     assert service.send("GET", path, headers=headers).status == 401
 
 

@@ -54,7 +54,7 @@ def test_a_link_is_good_once_for_a_quarter_of_an_hour_until_the_next(tmp_path: P
             browser = Browser(service)
             assert (browser.post(path).status, browser.get(path).status) == (404, 404)
             assert browser.cookie == ""
-        late, other = link(service), link(service, service.storage.user("other"))
+        late, other = link(service), link(service, service.storage.accounts.user("other"))
         service.clock.advance(899)
         assert Browser(service).post(other).status == 200
         service.clock.advance(1)
@@ -151,11 +151,11 @@ def test_a_browser_that_tells_only_the_origin_is_believed(service: Service) -> N
 def test_the_page_names_the_application_and_shows_no_markup_of_its_name(tmp_path: Path) -> None:
     with running_service(tmp_path) as service:
         application = program(service)
-        service.storage.remove_application(application.key)
+        service.storage.grants.remove_application(application.key)
         named = Application(
             application.key, "<b>Plot & ter</b>", service.owner, None, False, service.clock()
         )
-        service.storage.add_application(named)
+        service.storage.grants.add_application(named)
         page = signed_in(service).get(application.begins().authorize_path()).body.decode()
     assert "&lt;b&gt;Plot &amp; ter&lt;/b&gt;" in page
     assert "<b>Plot" not in page

@@ -42,7 +42,7 @@ def storage(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Storage]
 
 @pytest.fixture
 def owner(storage: Storage) -> User:
-    return storage.add_user("owner", 1.0)
+    return storage.accounts.add_user("owner", 1.0)
 
 
 @pytest.fixture
@@ -59,26 +59,26 @@ def read(storage: Storage, series: Series, window: Window = WHOLE) -> list[Point
 
 
 def test_users_are_known_by_their_name(storage: Storage, owner: User) -> None:
-    other = storage.add_user("anna", 2.0)
-    assert storage.users() == [other, owner]
-    assert storage.user("anna") == other
+    other = storage.accounts.add_user("anna", 2.0)
+    assert storage.accounts.users() == [other, owner]
+    assert storage.accounts.user("anna") == other
     with pytest.raises(Taken, match="anna"):
-        storage.add_user("anna", 3.0)
+        storage.accounts.add_user("anna", 3.0)
     with pytest.raises(Missing, match="bob"):
-        storage.user("bob")
+        storage.accounts.user("bob")
 
 
 def test_tokens_come_and_go(storage: Storage, owner: User) -> None:
-    token = storage.add_token(owner, "laptop", "key", b"digest", 2.0)
-    assert storage.token("key") == token
-    assert storage.tokens() == [token]
+    token = storage.accounts.add_token(owner, "laptop", "key", b"digest", 2.0)
+    assert storage.accounts.token("key") == token
+    assert storage.accounts.tokens() == [token]
     with pytest.raises(Taken, match="laptop"):
-        storage.add_token(owner, "laptop", "other key", b"digest", 2.0)
-    storage.revoke("key")
+        storage.accounts.add_token(owner, "laptop", "other key", b"digest", 2.0)
+    storage.accounts.revoke("key")
     with pytest.raises(Missing):
-        storage.token("key")
+        storage.accounts.token("key")
     with pytest.raises(Missing):
-        storage.revoke("key")
+        storage.accounts.revoke("key")
 
 
 def test_a_series_is_found_by_its_id(storage: Storage, series: Series) -> None:
@@ -187,7 +187,9 @@ def test_threads_lose_no_increment(storage: Storage, series: Series) -> None:
 
 def test_a_store_is_there_again_after_it_was_closed(tmp_path: Path) -> None:
     store = open_storage(tmp_path)
-    series = store.create(IDS[0], store.add_user("owner", 1.0), METADATA, columns((1.0, 2.0)), 2.0)
+    series = store.create(
+        IDS[0], store.accounts.add_user("owner", 1.0), METADATA, columns((1.0, 2.0)), 2.0
+    )
     store.close()
     store = open_storage(tmp_path)
     assert store.series(series.id) == series

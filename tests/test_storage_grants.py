@@ -34,25 +34,25 @@ def storage(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Storage]
 
 @pytest.fixture
 def owner(storage: Storage) -> User:
-    return storage.add_user("owner", 1.0)
+    return storage.accounts.add_user("owner", 1.0)
 
 
 @pytest.fixture
 def other(storage: Storage) -> User:
-    return storage.add_user("other", 1.0)
+    return storage.accounts.add_user("other", 1.0)
 
 
 @pytest.fixture
 def application(storage: Storage, owner: User) -> Application:
     made = Application("app", "Plotter", owner, "https://plotter.example/", False, 2.0)
-    storage.add_application(made)
+    storage.grants.add_application(made)
     return made
 
 
 @pytest.fixture
 def token(storage: Storage, application: Application) -> RequestToken:
     made = RequestToken("request", application, "oob", True, expires=100.0)
-    storage.add_request_token(made, 50.0)
+    storage.grants.add_request_token(made, 50.0)
     return made
 
 
@@ -60,67 +60,67 @@ def test_applications_come_and_go(
     storage: Storage, owner: User, other: User, application: Application
 ) -> None:
     old = Application("old", "Plotter", other, None, True, 3.0)
-    storage.add_application(old)
-    assert storage.application("app") == application
-    assert storage.applications() == [old, application]
+    storage.grants.add_application(old)
+    assert storage.grants.application("app") == application
+    assert storage.grants.applications() == [old, application]
     for taken in (old._replace(name="New"), application._replace(key="new")):
         with pytest.raises(Taken, match="already"):
-            storage.add_application(taken)
-    storage.remove_application("old")
-    assert storage.applications() == [application]
-    for call in (storage.application, storage.remove_application):
+            storage.grants.add_application(taken)
+    storage.grants.remove_application("old")
+    assert storage.grants.applications() == [application]
+    for call in (storage.grants.application, storage.grants.remove_application):
         with pytest.raises(Missing):
             call("old")
 
 
 def test_a_request_token_is_known_until_it_expires(storage: Storage, token: RequestToken) -> None:
-    assert storage.request_token("request", 99.9) == token
+    assert storage.grants.request_token("request", 99.9) == token
     for key, now in (("request", 100.0), ("another", 50.0)):
         with pytest.raises(Missing):
-            storage.request_token(key, now)
+            storage.grants.request_token(key, now)
 
 
 def test_the_first_user_to_decide_binds_a_request_token(
     storage: Storage, owner: User, other: User, token: RequestToken
 ) -> None:
-    bound = storage.authorize("request", owner, 60.0)
+    bound = storage.grants.authorize("request", owner, 60.0)
     assert bound == token._replace(user=owner)
-    assert storage.authorize("request", owner, 61.0) == bound
-    for call in (storage.authorize, storage.deny):
+    assert storage.grants.authorize("request", owner, 61.0) == bound
+    for call in (storage.grants.authorize, storage.grants.deny):
         with pytest.raises(Missing):
             call("request", other, 62.0)
         with pytest.raises(Missing):
             call("request", owner, 100.0)
-    storage.deny("request", owner, 63.0)
+    storage.grants.deny("request", owner, 63.0)
     with pytest.raises(Missing):
-        storage.request_token("request", 64.0)
+        storage.grants.request_token("request", 64.0)
 
 
 def test_a_request_token_is_exchanged_once_and_only_when_authorized(
     storage: Storage, owner: User, application: Application, token: RequestToken
 ) -> None:
     with pytest.raises(Missing):
-        storage.exchange("request", "access", 60.0)
-    storage.authorize("request", owner, 60.0)
+        storage.grants.exchange("request", "access", 60.0)
+    storage.grants.authorize("request", owner, 60.0)
     with pytest.raises(Missing):
-        storage.exchange("request", "access", 100.0)
-    access = storage.exchange("request", "access", 61.0)
+        storage.grants.exchange("request", "access", 100.0)
+    access = storage.grants.exchange("request", "access", 61.0)
     assert access == AccessToken("access", application, owner, 61.0)
-    assert storage.access_token("access") == access
+    assert storage.grants.access_token("access") == access
     with pytest.raises(Missing):
-        storage.exchange("request", "access 2", 62.0)
-    assert storage.access_tokens() == [access]
+        storage.grants.exchange("request", "access 2", 62.0)
+    assert storage.grants.access_tokens() == [access]
 
 
 def test_of_many_exchanges_at_once_one_succeeds(
     storage: Storage, owner: User, token: RequestToken
 ) -> None:
-    storage.authorize("request", owner, 60.0)
+    storage.grants.authorize("request", owner, 60.0)
     won = []
 
     def exchange(number: int) -> None:
         with suppress(Missing):
-            won.append(storage.exchange("request", f"access {number}", 61.0))
+            won.append(storage.grants.exchange("request", f"access {number}", 61.0))
 
     threads = [threading.Thread(target=exchange, args=(number,)) for number in range(8)]
     for thread in threads:
@@ -128,31 +128,31 @@ def test_of_many_exchanges_at_once_one_succeeds(
     for thread in threads:
         thread.join()
     assert len(won) == 1
-    assert storage.access_tokens() == won
+    assert storage.grants.access_tokens() == won
 
 
 def test_wrong_verifiers_end_a_request_token(storage: Storage, token: RequestToken) -> None:
     for _ in range(4):
-        storage.count_wrong_verifier("request", 5)
-        assert storage.request_token("request", 60.0) == token
-    storage.count_wrong_verifier("request", 5)
+        storage.grants.count_wrong_verifier("request", 5)
+        assert storage.grants.request_token("request", 60.0) == token
+    storage.grants.count_wrong_verifier("request", 5)
     with pytest.raises(Missing):
-        storage.request_token("request", 60.0)
+        storage.grants.request_token("request", 60.0)
 
 
 def test_an_application_goes_with_all_its_tokens(
     storage: Storage, owner: User, application: Application, token: RequestToken
 ) -> None:
-    storage.add_access_token(AccessToken("access", application, owner, 3.0))
-    storage.remove_application("app")
+    storage.grants.add_access_token(AccessToken("access", application, owner, 3.0))
+    storage.grants.remove_application("app")
     with pytest.raises(Missing):
-        storage.request_token("request", 60.0)
+        storage.grants.request_token("request", 60.0)
     with pytest.raises(Missing):
-        storage.access_token("access")
+        storage.grants.access_token("access")
     with pytest.raises(Missing):
-        storage.add_request_token(token, 60.0)
+        storage.grants.add_request_token(token, 60.0)
     with pytest.raises(Missing):
-        storage.add_access_token(AccessToken("late", application, owner, 3.0))
+        storage.grants.add_access_token(AccessToken("late", application, owner, 3.0))
 
 
 def test_an_access_token_is_revoked_alone(
@@ -160,79 +160,79 @@ def test_an_access_token_is_revoked_alone(
 ) -> None:
     tokens = [AccessToken(user.name, application, user, 3.0) for user in (other, owner)]
     for made in tokens:
-        storage.add_access_token(made)
-    storage.revoke_access_token("owner")
-    assert storage.access_tokens() == tokens[:1]
-    for call in (storage.access_token, storage.revoke_access_token):
+        storage.grants.add_access_token(made)
+    storage.grants.revoke_access_token("owner")
+    assert storage.grants.access_tokens() == tokens[:1]
+    for call in (storage.grants.access_token, storage.grants.revoke_access_token):
         with pytest.raises(Missing):
             call("owner")
 
 
 def test_a_nonce_is_spent_once(storage: Storage) -> None:
-    assert not storage.is_spent(b"nonce")
-    storage.spend(b"nonce", 100.0, 50.0)
-    assert storage.is_spent(b"nonce")
+    assert not storage.grants.is_spent(b"nonce")
+    storage.grants.spend(b"nonce", 100.0, 50.0)
+    assert storage.grants.is_spent(b"nonce")
     with pytest.raises(Taken):
-        storage.spend(b"nonce", 100.0, 60.0)
-    storage.spend(b"other", 100.0, 60.0)
+        storage.grants.spend(b"nonce", 100.0, 60.0)
+    storage.grants.spend(b"other", 100.0, 60.0)
 
 
 def test_what_has_expired_is_dropped_as_more_comes_in(
     storage: Storage, application: Application
 ) -> None:
     for number in range(150):
-        storage.spend(b"old %d" % number, 10.0, 1.0)
-    storage.spend(b"new", 100.0, 9.9)
-    assert storage.is_spent(b"old 0")
+        storage.grants.spend(b"old %d" % number, 10.0, 1.0)
+    storage.grants.spend(b"new", 100.0, 9.9)
+    assert storage.grants.is_spent(b"old 0")
     for number in range(2):
-        storage.spend(b"newer %d" % number, 100.0, 10.0)
-    assert not any(storage.is_spent(b"old %d" % number) for number in range(150))
-    assert storage.is_spent(b"new")
+        storage.grants.spend(b"newer %d" % number, 100.0, 10.0)
+    assert not any(storage.grants.is_spent(b"old %d" % number) for number in range(150))
+    assert storage.grants.is_spent(b"new")
 
 
 def test_the_first_fingerprint_is_kept(storage: Storage) -> None:
-    assert storage.fingerprint() is None
-    assert storage.keep_fingerprint(b"first") == b"first"
-    assert storage.keep_fingerprint(b"second") == b"first"
-    assert storage.fingerprint() == b"first"
+    assert storage.grants.fingerprint() is None
+    assert storage.grants.keep_fingerprint(b"first") == b"first"
+    assert storage.grants.keep_fingerprint(b"second") == b"first"
+    assert storage.grants.fingerprint() == b"first"
 
 
 def test_a_fingerprint_is_forgotten_while_there_are_no_applications(
     storage: Storage, owner: User
 ) -> None:
-    storage.keep_fingerprint(b"first")
-    storage.forget_fingerprint()
-    assert storage.keep_fingerprint(b"second") == b"second"
-    storage.add_application(Application("app", "Plotter", owner, None, False, 2.0))
-    storage.forget_fingerprint()
-    assert storage.fingerprint() == b"second"
+    storage.grants.keep_fingerprint(b"first")
+    storage.grants.forget_fingerprint()
+    assert storage.grants.keep_fingerprint(b"second") == b"second"
+    storage.grants.add_application(Application("app", "Plotter", owner, None, False, 2.0))
+    storage.grants.forget_fingerprint()
+    assert storage.grants.fingerprint() == b"second"
 
 
 def test_a_sign_in_link_is_spent_for_a_session(storage: Storage, owner: User, other: User) -> None:
-    storage.put_link(owner, b"link", 100.0)
-    storage.put_link(other, b"theirs", 100.0)
-    assert storage.link(b"link", 99.0) == owner
-    assert storage.sign_in(b"link", b"session", 200.0, 99.0) == owner
-    assert storage.session(b"session", 199.0) == owner
+    storage.accounts.put_link(owner, b"link", 100.0)
+    storage.accounts.put_link(other, b"theirs", 100.0)
+    assert storage.accounts.link(b"link", 99.0) == owner
+    assert storage.accounts.sign_in(b"link", b"session", 200.0, 99.0) == owner
+    assert storage.accounts.session(b"session", 199.0) == owner
     for digest, now in ((b"session", 200.0), (b"another", 100.0)):
         with pytest.raises(Missing):
-            storage.session(digest, now)
+            storage.accounts.session(digest, now)
     with pytest.raises(Missing):
-        storage.link(b"link", 99.0)
+        storage.accounts.link(b"link", 99.0)
     with pytest.raises(Missing):
-        storage.sign_in(b"link", b"session 2", 200.0, 99.0)
-    assert storage.link(b"theirs", 99.0) == other
+        storage.accounts.sign_in(b"link", b"session 2", 200.0, 99.0)
+    assert storage.accounts.link(b"theirs", 99.0) == other
 
 
 def test_a_link_expires_and_the_next_one_replaces_it(storage: Storage, owner: User) -> None:
-    storage.put_link(owner, b"first", 100.0)
-    storage.put_link(owner, b"second", 100.0)
+    storage.accounts.put_link(owner, b"first", 100.0)
+    storage.accounts.put_link(owner, b"second", 100.0)
     for digest, now in ((b"first", 50.0), (b"second", 100.0)):
         with pytest.raises(Missing):
-            storage.link(digest, now)
+            storage.accounts.link(digest, now)
         with pytest.raises(Missing):
-            storage.sign_in(digest, b"session", 200.0, now)
-    assert storage.sign_in(b"second", b"session", 200.0, 99.0) == owner
+            storage.accounts.sign_in(digest, b"session", 200.0, now)
+    assert storage.accounts.sign_in(b"second", b"session", 200.0, 99.0) == owner
 
 
 def test_a_store_of_version_2_is_brought_up(tmp_path: Path) -> None:
@@ -242,9 +242,9 @@ def test_a_store_of_version_2_is_brought_up(tmp_path: Path) -> None:
         assert db.execute("SELECT count(*) FROM blocks").fetchone() == (2,)
     db.close()
     store = open_storage(tmp_path)
-    assert [user.name for user in store.users()] == ["anna", "owner"]
-    assert store.token("k" * 22).digest == bytes(range(32))
-    assert store.token("p" * 22).user == store.user("anna")
+    assert [user.name for user in store.accounts.users()] == ["anna", "owner"]
+    assert store.accounts.token("k" * 22).digest == bytes(range(32))
+    assert store.accounts.token("p" * 22).user == store.accounts.user("anna")
     long = store.series(IDS[0])
     assert (long.metadata.tags, long.metadata.latitude) == (("power", "é"), 51.5)
     words = [(None, True, False, 1.5)[n % 4] for n in range(7)]
@@ -253,7 +253,7 @@ def test_a_store_of_version_2_is_brought_up(tmp_path: Path) -> None:
     assert read(store, store.series(IDS[1])) == [(-1.5, True), (0, 0), (1, False), (2, 5e-324)]
     assert store.latest(store.series(IDS[2])) is None
     assert list(store.check()) == []
-    made = Application("app", "Plotter", store.user("anna"), None, False, 2.0)
-    store.add_application(made)
-    assert store.applications() == [made]
+    made = Application("app", "Plotter", store.accounts.user("anna"), None, False, 2.0)
+    store.grants.add_application(made)
+    assert store.grants.applications() == [made]
     store.close()

@@ -38,7 +38,7 @@ from timetric.server.storage import (
 
 def a_store(directory: Path, points: int = 10_000) -> tuple[Storage, Series]:
     store = open_storage(directory)
-    owner = store.add_user("owner", 1.0)
+    owner = store.accounts.add_user("owner", 1.0)
     t = np.arange(float(points))
     return store, store.create(IDS[0], owner, METADATA, Columns(t, t % 7), 2.0)
 
@@ -46,8 +46,8 @@ def a_store(directory: Path, points: int = 10_000) -> tuple[Storage, Series]:
 def test_a_store_of_version_1_is_brought_up(tmp_path: Path) -> None:
     shutil.copy(ROOT / "tests/stores/version-1.sqlite3", tmp_path / "timetric.sqlite3")
     store = open_storage(tmp_path)
-    assert [user.name for user in store.users()] == ["anna", "owner"]
-    assert store.token("k" * 22).digest == bytes(range(32))
+    assert [user.name for user in store.accounts.users()] == ["anna", "owner"]
+    assert store.accounts.token("k" * 22).digest == bytes(range(32))
     long = store.series(IDS[0])
     assert long.metadata.tags == ("power", "é")
     assert long.points == 5000
@@ -304,7 +304,7 @@ def test_processes_of_many_threads_lose_nothing(tmp_path: Path) -> None:
 def test_a_new_store_is_opened_by_several_at_once(tmp_path: Path) -> None:
     def open_and_write(n: int) -> str:
         store = open_storage(tmp_path / str(n // 8))
-        name = store.add_user(f"user {n}", 1.0).name
+        name = store.accounts.add_user(f"user {n}", 1.0).name
         store.close()
         return name
 

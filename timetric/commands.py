@@ -78,9 +78,9 @@ def _first_start(storage: Storage, data: Path, url: str) -> list[str]:
     Returns lines that say where the config is, or how to make a token, and how to sign in.
     """
     how = f"timetric token add NAME --user {OWNER} --data {shlex.quote(str(data))} --url {url}"
-    is_first = not storage.users()
+    is_first = not storage.accounts.users()
     if is_first:
-        storage.add_user(OWNER, time.time())
+        storage.accounts.add_user(OWNER, time.time())
     found = config.source()
     if is_first and not found:
         told = _save_first_config(storage, url, how)
@@ -98,21 +98,21 @@ def _save_first_config(storage: Storage, url: str, how: str) -> str:
     try:
         config.save(credentials, path)
     except ConfigError as error:  # such as an account without a home: the service can run still
-        storage.revoke(credentials["apitoken_key"])
+        storage.accounts.revoke(credentials["apitoken_key"])
         return f"No client config: {error}; to make a token: {how}"
     return f"Client config for the user {OWNER} saved as {path}"
 
 
 def user_add(options: argparse.Namespace) -> None:
     with _existing_storage(options.data) as storage:
-        storage.add_user(options.name, time.time())
+        storage.accounts.add_user(options.name, time.time())
     print(f"Added the user {options.name}; to make a token: timetric token add", end=" ")
     print(f"NAME --user {options.name} --data {shlex.quote(str(options.data))}")
 
 
 def user_list(options: argparse.Namespace) -> None:
     with _existing_storage(options.data) as storage:
-        for user in storage.users():
+        for user in storage.accounts.users():
             print(user.name)
 
 
@@ -129,13 +129,13 @@ def token_add(options: argparse.Namespace) -> None:
 
 def token_list(options: argparse.Namespace) -> None:
     with _existing_storage(options.data) as storage:
-        for token in storage.tokens():
+        for token in storage.accounts.tokens():
             print(token.key, token.user.name, token.name, _iso(token.created), sep="\t")
 
 
 def token_revoke(options: argparse.Namespace) -> None:
     with _existing_storage(options.data) as storage:
-        storage.revoke(options.key)
+        storage.accounts.revoke(options.key)
     print(f"Revoked the token {options.key}")
 
 
@@ -146,7 +146,7 @@ def app_add(options: argparse.Namespace) -> None:
         keyring = _keyring(storage, options)
         application = make_application(
             storage,
-            storage.user(options.user),
+            storage.accounts.user(options.user),
             options.name,
             callback=_registered(options.callback),
             predates_1_0a=options.oauth_1_0,
@@ -163,36 +163,39 @@ def app_token(options: argparse.Namespace) -> None:
         from timetric.server.storage import AccessToken
 
         keyring = _keyring(storage, options)
-        application, user = storage.application(options.key), storage.user(options.user)
+        application, user = (
+            storage.grants.application(options.key),
+            storage.accounts.user(options.user),
+        )
         token = AccessToken(make_secret(secrets.token_bytes), application, user, time.time())
-        storage.add_access_token(token)
+        storage.grants.add_access_token(token)
         its = {"oauth_token": token.key, "oauth_secret": keyring.derive(ACCESS_TOKEN, token.key)}
         print(json.dumps({**_consumer(keyring, application, options.url), **its}, indent=2))
 
 
 def app_list(options: argparse.Namespace) -> None:
     with _existing_storage(options.data) as storage:
-        for app in storage.applications():
+        for app in storage.grants.applications():
             print("application", app.key, app.owner.name, app.name, _iso(app.created), sep="\t")
-        for token in storage.access_tokens():
+        for token in storage.grants.access_tokens():
             name = token.application.name
             print("token", token.key, token.user.name, name, _iso(token.created), sep="\t")
 
 
 def app_revoke(options: argparse.Namespace) -> None:
     with _existing_storage(options.data) as storage:
-        if options.key in {app.key for app in storage.applications()}:
-            storage.remove_application(options.key)
+        if options.key in {app.key for app in storage.grants.applications()}:
+            storage.grants.remove_application(options.key)
             print(f"Removed the application {options.key} and all its tokens")
         else:
-            storage.revoke_access_token(options.key)
+            storage.grants.revoke_access_token(options.key)
             print(f"Revoked the token {options.key}")
 
 
 def backup(options: argparse.Namespace) -> None:
     with _existing_storage(options.data) as storage:
         storage.backup(options.file)
-        has_applications = bool(storage.applications())
+        has_applications = bool(storage.grants.applications())
     print(f"Copied the store to {options.file}")
     if has_applications:
         print("Its applications need the secret key file too; keep a copy of it elsewhere")
@@ -224,7 +227,7 @@ def _credentials(storage: Storage, user: str, name: str, url: str) -> dict[str, 
     from timetric.server.credentials import make_token
 
     token, secret = make_token(
-        storage, storage.user(user), name, clock=time.time, random=secrets.token_bytes
+        storage, storage.accounts.user(user), name, clock=time.time, random=secrets.token_bytes
     )
     return {
         "url": url,
@@ -258,7 +261,9 @@ def _registered(callback: str | None) -> str | None:
 def _link(storage: Storage, user: str, url: str) -> str:
     from timetric.server.session import make_link
 
-    return make_link(storage, storage.user(user), url, clock=time.time, random=secrets.token_bytes)
+    return make_link(
+        storage, storage.accounts.user(user), url, clock=time.time, random=secrets.token_bytes
+    )
 
 
 def _keyring(storage: Storage, options: argparse.Namespace) -> Keyring:

@@ -81,7 +81,8 @@ def _last(column: Floats, places: Places) -> Floats:
 
 
 def _count(numbers: Floats, places: Places) -> Floats:
-    return np.diff(places, append=len(numbers)).astype(np.float64)
+    counts: Floats = np.diff(places, append=len(numbers)).astype(np.float64)
+    return counts
 
 
 def _total(numbers: Floats, places: Places) -> Floats:

@@ -14,9 +14,12 @@ from typing import TYPE_CHECKING, Any
 from falcon import App, HTTPError, Request, Response
 
 from timetric.exceptions import InvalidPoint
+from timetric.server import cors
 from timetric.server.access import Access
 from timetric.server.account import SignInResource
 from timetric.server.body import PIECE, BodyKeeper
+from timetric.server.caching import Caching, CachingDefaults, forget
+from timetric.server.compression import Compression
 from timetric.server.credentials import Random
 from timetric.server.identity import ApiToken, Identity, OAuthSignature
 from timetric.server.keyring import Keyring
@@ -25,6 +28,7 @@ from timetric.server.oauth import AccessTokenResource, AuthorizeResource, Reques
 from timetric.server.pages import HomeResource
 from timetric.server.problem import Problem
 from timetric.server.reading import PointsResource, ValueResource
+from timetric.server.router import Router
 from timetric.server.series import CreateResource, SeriesResource
 from timetric.server.session import Sessions
 from timetric.server.signature import Signatures
@@ -74,25 +78,26 @@ def build_app(
     max_body: int,
 ) -> WSGIApplication:
     """The whole app; the arguments are create_app's."""
-    app = App()
-    app.add_middleware(BodyKeeper())
-    app.add_middleware(site)
+    app = App(router=Router())
+    app.add_middleware([CachingDefaults(), BodyKeeper(), site, Compression()])
     app.req_options.strip_url_path_trailing_slash = True  # so no route has one
-    signatures = Signatures(storage, keyring, clock, max_body)
-    sessions = Sessions(storage, clock, random)
-    identity = Identity(ApiToken(storage), OAuthSignature(signatures))
+    signatures = Signatures(storage.grants, keyring, clock, max_body)
+    sessions = Sessions(storage.accounts, clock, random)
+    identity = Identity(ApiToken(storage.accounts), OAuthSignature(signatures))
     access = Access(storage, identity)
+    caching = Caching(clock)
     app.add_route("/create", CreateResource(storage, access, clock, random, max_body))
     app.add_route("/series/{id}", SeriesResource(storage, access, clock, max_body))
-    app.add_route("/series/{id}/value/json", ValueResource(storage, access))
-    points = PointsResource(storage, access)
+    app.add_route("/series/{id}/value/json", ValueResource(storage, access, caching))
+    points = PointsResource(storage, access, caching)
+    app.add_route("/series/{id}/points", points)
     app.add_route("/series/{id}/csv", points, suffix="csv")
     app.add_route("/series/{id}/csv/unix.csv", points, suffix="unix")
     app.add_route("/series/{id}/csv/iso.csv", points, suffix="iso")
-    dance = (storage, keyring, signatures, clock, random)
+    dance = (storage.grants, keyring, signatures, clock, random)
     app.add_route("/oauth/request_token", RequestTokenResource(*dance))
     app.add_route("/oauth/access_token", AccessTokenResource(*dance))
-    app.add_route("/oauth/authorize", AuthorizeResource(storage, keyring, sessions, clock))
+    app.add_route("/oauth/authorize", AuthorizeResource(storage.grants, keyring, sessions, clock))
     app.add_route("/account/sign-in/{secret}", SignInResource(sessions))
     app.add_route("/", HomeResource())
     app.add_error_handler((Problem, *_PROBLEMS), _answer)
@@ -103,6 +108,7 @@ def build_app(
 
 def _answer(req: Request, resp: Response, error: Exception, params: dict[str, Any]) -> None:
     problem = error if isinstance(error, Problem) else _translated(error)
+    forget(resp)
     resp.status = problem.status
     if isinstance(error, HTTPError):
         resp.set_headers(error.headers or {})
@@ -151,6 +157,7 @@ class Frame:
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         request_id = environ[_ID] = self._random(8).hex()
         stamps = [("Request-Id", request_id), ("X-Content-Type-Options", "nosniff")]
+        stamps += cors.headers(environ)
         statuses: list[int] = []
 
         def start(status: str, headers: Any, exc_info: Any = None) -> Any:

@@ -49,7 +49,7 @@ def make_token(
     Raises Taken where the user has a token of that name.
     """
     secret = make_secret(random)
-    token = storage.add_token(user, name, make_secret(random), digest(secret), clock())
+    token = storage.accounts.add_token(user, name, make_secret(random), digest(secret), clock())
     return token, secret
 
 
@@ -66,5 +66,5 @@ def make_application(
     """A new application of the user's. Raises Taken where the user has one of that name."""
     key = make_secret(random)
     application = Application(key, name, owner, callback, predates_1_0a, clock())
-    storage.add_application(application)
+    storage.grants.add_application(application)
     return application

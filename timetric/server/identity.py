@@ -13,7 +13,7 @@ from timetric.server.credentials import digest
 from timetric.server.keyring import ACCESS_TOKEN
 from timetric.server.problem import Problem
 from timetric.server.signature import Signatures, is_signed
-from timetric.server.storage import AccessToken, Missing, Storage, User
+from timetric.server.storage import AccessToken, Accounts, Missing, User
 
 _WRONG = "The credentials are wrong, or the token was revoked."
 
@@ -31,8 +31,8 @@ class Scheme(Protocol):
 class ApiToken:
     """A key and a secret by HTTP Basic (RFC 7617)."""
 
-    def __init__(self, storage: Storage) -> None:
-        self._storage = storage
+    def __init__(self, accounts: Accounts) -> None:
+        self._accounts = accounts
 
     def claims(self, req: Request) -> bool:
         return (req.get_header("Authorization") or "").partition(" ")[0].lower() == "basic"
@@ -40,7 +40,7 @@ class ApiToken:
     def user(self, req: Request) -> User:
         key, secret = _split((req.get_header("Authorization") or "").partition(" ")[2].strip())
         try:
-            token = self._storage.token(key)
+            token = self._accounts.token(key)
         except Missing as error:  # answered as a wrong secret is
             raise Problem(401, _WRONG) from error
         if not hmac.compare_digest(token.digest, digest(secret)):

@@ -42,11 +42,11 @@ def open_keyring(path: Path, storage: Storage) -> Keyring:
     Raises StorageError where the file is missing, or is not the one that the store began with.
     """
     if not path.exists():
-        storage.forget_fingerprint()
-    if storage.fingerprint() is None:
+        storage.grants.forget_fingerprint()
+    if storage.grants.fingerprint() is None:
         _make(path)
     keyring = Keyring(_read(path))
-    if storage.keep_fingerprint(keyring.fingerprint) != keyring.fingerprint:
+    if storage.grants.keep_fingerprint(keyring.fingerprint) != keyring.fingerprint:
         raise StorageError(
             f"{path} is not the secret key that this store's OAuth tokens were made with; "
             "put that one there, or name it with --secret-key-file"

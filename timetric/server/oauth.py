@@ -16,7 +16,7 @@ from timetric.server.pages import PageProblem, form_page, show
 from timetric.server.problem import Problem
 from timetric.server.session import Sessions, check_origin
 from timetric.server.signature import WRONG, Signatures
-from timetric.server.storage import Application, Missing, RequestToken, Storage, User
+from timetric.server.storage import Application, Grants, Missing, RequestToken, User
 
 #: Seconds that a request token lives, and how many wrong verifiers end it.
 LIFETIME, TRIES = 60 * 60, 5
@@ -40,13 +40,13 @@ class _TokenResource:
 
     def __init__(
         self,
-        storage: Storage,
+        grants: Grants,
         keyring: Keyring,
         signatures: Signatures,
         clock: Callable[[], float],
         random: Random,
     ) -> None:
-        self._storage = storage
+        self._grants = grants
         self._keyring = keyring
         self._signatures = signatures
         self._clock = clock
@@ -69,7 +69,7 @@ class RequestTokenResource(_TokenResource):
         key, now = make_secret(self._random), self._clock()
         optional = application.predates_1_0a and callback in (None, OOB)
         token = RequestToken(key, application, callback, not optional, now + LIFETIME)
-        self._storage.add_request_token(token, now)
+        self._grants.add_request_token(token, now)
         confirmed = {} if callback is None else {"oauth_callback_confirmed": "true"}
         self._send(resp, REQUEST_TOKEN, key, **confirmed)
 
@@ -91,7 +91,7 @@ class AccessTokenResource(_TokenResource):
             )
         self._check_verifier(token, signed.parameters.get("oauth_verifier"))
         try:
-            access = self._storage.exchange(token.key, make_secret(self._random), self._clock())
+            access = self._grants.exchange(token.key, make_secret(self._random), self._clock())
         except Missing as error:  # another request was faster
             raise Problem(401, WRONG, oauth_problem="token_rejected") from error
         self._send(resp, ACCESS_TOKEN, access.key)
@@ -110,7 +110,7 @@ class AccessTokenResource(_TokenResource):
             return
         plain = given.upper().translate(_AS_TYPED)
         if not hmac.compare_digest(plain.encode(), _verifier(self._keyring, token).encode()):
-            self._storage.count_wrong_verifier(token.key, TRIES)
+            self._grants.count_wrong_verifier(token.key, TRIES)
             raise Problem(401, "oauth_verifier is wrong.", oauth_problem="verifier_invalid")
 
 
@@ -119,12 +119,12 @@ class AuthorizeResource:
 
     def __init__(
         self,
-        storage: Storage,
+        grants: Grants,
         keyring: Keyring,
         sessions: Sessions,
         clock: Callable[[], float],
     ) -> None:
-        self._storage = storage
+        self._grants = grants
         self._keyring = keyring
         self._sessions = sessions
         self._clock = clock
@@ -158,7 +158,7 @@ class AuthorizeResource:
     def _asked(self, fields: Fields, user: User) -> tuple[RequestToken, str | None]:
         """The request token, and the URL that its decision goes to. Raises PageProblem."""
         try:
-            token = self._storage.request_token(only(fields, "oauth_token") or "", self._clock())
+            token = self._grants.request_token(only(fields, "oauth_token") or "", self._clock())
         except Missing as error:
             raise PageProblem(404, _ENDED) from error
         if token.user not in (None, user):
@@ -166,13 +166,13 @@ class AuthorizeResource:
         return token, _callback(token, only(fields, "oauth_callback"))
 
     def _authorize(self, token: RequestToken, user: User) -> tuple[str, dict[str, str]]:
-        token = self._storage.authorize(token.key, user, self._clock())
+        token = self._grants.authorize(token.key, user, self._clock())
         if token.callback is None:
             return "authorized", {}
         return "authorized", {"oauth_verifier": _verifier(self._keyring, token)}
 
     def _deny(self, token: RequestToken, user: User) -> tuple[str, dict[str, str]]:
-        self._storage.deny(token.key, user, self._clock())
+        self._grants.deny(token.key, user, self._clock())
         return "denied", {"oauth_problem": "user_refused"}
 
 

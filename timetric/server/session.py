@@ -9,7 +9,7 @@ from falcon import Request, Response
 from timetric.server.callback import origin
 from timetric.server.credentials import Random, digest, make_secret
 from timetric.server.pages import PageProblem
-from timetric.server.storage import Missing, Storage, User
+from timetric.server.storage import Accounts, Missing, Storage, User
 
 #: Seconds that a sign-in link and a session are good for.
 LINK, SESSION = 15 * 60, 14 * 24 * 60 * 60
@@ -27,8 +27,8 @@ _NO_LINK = (
 class Sessions:
     """Who is signed in. The store knows no more of links and sessions than their SHA-256."""
 
-    def __init__(self, storage: Storage, clock: Callable[[], float], random: Random) -> None:
-        self._storage = storage
+    def __init__(self, accounts: Accounts, clock: Callable[[], float], random: Random) -> None:
+        self._accounts = accounts
         self._clock = clock
         self._random = random
 
@@ -39,14 +39,14 @@ class Sessions:
         if len(cookies) != 1 or req.get_header("Authorization") is not None:
             raise PageProblem(403, _SIGN_IN_FIRST, title="Sign in first")
         try:
-            return self._storage.session(digest(cookies[0]), self._clock())
+            return self._accounts.session(digest(cookies[0]), self._clock())
         except Missing as error:
             raise PageProblem(403, _SIGN_IN_FIRST, title="Sign in first") from error
 
     def invited(self, secret: str) -> User:
         """Whose a sign-in link is. Raises PageProblem."""
         try:
-            return self._storage.link(digest(secret), self._clock())
+            return self._accounts.link(digest(secret), self._clock())
         except Missing as error:
             raise PageProblem(404, _NO_LINK, title="This link has ended") from error
 
@@ -55,7 +55,7 @@ class Sessions:
         check_origin(req)
         session, now = make_secret(self._random), self._clock()
         try:
-            user = self._storage.sign_in(digest(secret), digest(session), now + SESSION, now)
+            user = self._accounts.sign_in(digest(secret), digest(session), now + SESSION, now)
         except Missing as error:
             raise PageProblem(404, _NO_LINK, title="This link has ended") from error
         resp.set_cookie(
@@ -88,7 +88,7 @@ def make_link(
 ) -> str:
     """The URL that signs a browser in as the user, once; the one made before is void."""
     secret = make_secret(random)
-    storage.put_link(user, digest(secret), clock() + LINK)
+    storage.accounts.put_link(user, digest(secret), clock() + LINK)
     return f"{base_url}account/sign-in/{secret}/"
 
 

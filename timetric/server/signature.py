@@ -37,9 +37,9 @@ from timetric.server.site import signed_url
 from timetric.server.storage import (
     AccessToken,
     Application,
+    Grants,
     Missing,
     RequestToken,
-    Storage,
     Taken,
 )
 
@@ -83,9 +83,9 @@ class Signatures:
     """Checks signed requests. ``clock`` gives Unix seconds, ``max_body`` is in bytes."""
 
     def __init__(
-        self, storage: Storage, keyring: Keyring, clock: Callable[[], float], max_body: int
+        self, grants: Grants, keyring: Keyring, clock: Callable[[], float], max_body: int
     ) -> None:
-        self._storage = storage
+        self._grants = grants
         self._endpoint = _Endpoint(_Rules(keyring))
         self._clock = clock
         self._max_body = max_body
@@ -103,7 +103,7 @@ class Signatures:
         right = self._endpoint.is_right(claim, token_kind)
         # Some clients sign a multipart form's plain fields too. They are looked at for known keys
         # and a nonce that is new only, since the body has to be read for it.
-        if known and not right and is_multipart(req) and not self._storage.is_spent(claim.digest()):
+        if known and not right and is_multipart(req) and not self._grants.is_spent(claim.digest()):
             others = others + plain_pairs(req, self._max_body)
             right = self._endpoint.is_right(self._endpoint.read(req, protocol, others), token_kind)
         if known is None or not right:
@@ -117,7 +117,7 @@ class Signatures:
         try:
             token = self._token(claim, token_kind, now)
             application = (
-                token.application if token else self._storage.application(claim.application)
+                token.application if token else self._grants.application(claim.application)
             )
         except Missing:
             return None
@@ -129,9 +129,9 @@ class Signatures:
         self, claim: _Claim, kind: str | None, now: float
     ) -> RequestToken | AccessToken | None:
         if kind == REQUEST_TOKEN:
-            return self._storage.request_token(claim.token, now)
+            return self._grants.request_token(claim.token, now)
         if kind == ACCESS_TOKEN:
-            return self._storage.access_token(claim.token)
+            return self._grants.access_token(claim.token)
         return None
 
     def _check_body_hash(self, req: Request, parameters: dict[str, str]) -> None:
@@ -152,7 +152,7 @@ class Signatures:
         """Take the nonce, so that the request can't be sent again. Only now that it is right."""
         expires = claim.timestamp + 2 * WINDOW  # well after the timestamp is taken anywhere
         try:
-            self._storage.spend(claim.digest(), expires, now)
+            self._grants.spend(claim.digest(), expires, now)
         except Taken as error:
             raise Problem(
                 401, "The nonce was used before (nonce_used).", oauth_problem="nonce_used"

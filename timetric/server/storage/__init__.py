@@ -1,4 +1,4 @@
-"""The storage interface: users, what lets somebody in, series and their points.
+"""The storage interface: accounts, grants, series and their points.
 
 Points go in and come out as columns, sorted by timestamp, each timestamp once. Every write is
 one transaction: when the call returns it is durable, when it raises nothing has changed.
@@ -16,93 +16,40 @@ from timetric.points import Point, Value
 from timetric.server.aggregates import Aggregation
 from timetric.server.columns import Columns
 from timetric.server.metadata import Metadata
+from timetric.server.storage.accounts import Accounts, Token, User
+from timetric.server.storage.errors import (
+    Damaged,
+    Full,
+    Missing,
+    NotNumeric,
+    Rewritten,
+    StorageError,
+    Taken,
+    Unavailable,
+)
+from timetric.server.storage.grants import AccessToken, Application, Grants, RequestToken
 
-
-class StorageError(Exception):
-    """The store can't do what was asked; the text says what to do."""
-
-
-class Taken(StorageError):
-    """The name or key is in use."""
-
-
-class Missing(StorageError):
-    """There is no such user, token, application, link, session or series (any more)."""
-
-
-class NotNumeric(StorageError):
-    """An increment met a word, or its sum is past a double's range."""
-
-
-class Full(StorageError):
-    """There is no room on the disk."""
-
-
-class Unavailable(StorageError):
-    """The store can't be written or read just now."""
-
-
-class Damaged(StorageError):
-    """What is stored of a series is not what was written."""
-
-
-class Rewritten(StorageError):
-    """The history was replaced or cleared while it was being read."""
-
-
-class User(NamedTuple):
-    """A person who owns series. ``key`` is the store's own, never shown."""
-
-    key: int
-    name: str
-
-
-class Token(NamedTuple):
-    """An API token; of its secret only the SHA-256 is kept."""
-
-    key: str
-    name: str
-    user: User
-    digest: bytes
-    created: float
-
-
-class Application(NamedTuple):
-    """A program that users may authorize by OAuth; its secret is derived, never stored.
-
-    ``callback`` is what the callbacks it asks for begin with, beside those on loopback. One that
-    ``predates_1_0a`` may leave out the verifier.
-    """
-
-    key: str
-    name: str
-    owner: User
-    callback: str | None
-    predates_1_0a: bool
-    created: float
-
-
-class RequestToken(NamedTuple):
-    """What an application shows its user, who authorizes it or does not.
-
-    ``callback`` is ``oob``, a URL, or None in the flow of 2009. ``user`` is who authorized it.
-    """
-
-    key: str
-    application: Application
-    callback: str | None
-    needs_verifier: bool
-    expires: float
-    user: User | None = None
-
-
-class AccessToken(NamedTuple):
-    """What lets an application act for a user, until it is revoked."""
-
-    key: str
-    application: Application
-    user: User
-    created: float
+__all__ = [
+    "AccessToken",
+    "Accounts",
+    "Application",
+    "Damaged",
+    "Full",
+    "Grants",
+    "Missing",
+    "NotNumeric",
+    "RequestToken",
+    "Rewritten",
+    "Series",
+    "Storage",
+    "StorageError",
+    "Taken",
+    "Token",
+    "Unavailable",
+    "User",
+    "Window",
+    "open_storage",
+]
 
 
 class Series(NamedTuple):
@@ -135,101 +82,8 @@ class Window(NamedTuple):
 class Storage(Protocol):
     """What the service needs of an engine. All methods may be called from any thread."""
 
-    def add_user(self, name: str, created: float) -> User:
-        """Raises Taken."""
-
-    def users(self) -> list[User]:
-        """All users, by name."""
-
-    def user(self, name: str) -> User:
-        """Raises Missing."""
-
-    def add_token(self, user: User, name: str, key: str, digest: bytes, created: float) -> Token:
-        """Raises Taken where the key, or that name of the user's, is in use."""
-
-    def tokens(self) -> list[Token]:
-        """All tokens, by user and name."""
-
-    def token(self, key: str) -> Token:
-        """Raises Missing."""
-
-    def revoke(self, key: str) -> None:
-        """Raises Missing."""
-
-    # OAuth
-
-    def add_application(self, application: Application) -> None:
-        """Raises Taken where the key, or that name of the owner's, is in use."""
-
-    def applications(self) -> list[Application]:
-        """All applications, by owner and name."""
-
-    def application(self, key: str) -> Application:
-        """Raises Missing."""
-
-    def remove_application(self, key: str) -> None:
-        """Remove it with all its tokens. Raises Missing."""
-
-    def add_request_token(self, token: RequestToken, now: float) -> None:
-        """Raises Missing where the application is gone."""
-
-    def request_token(self, key: str, now: float) -> RequestToken:
-        """Raises Missing, also for one that has expired or ended."""
-
-    def authorize(self, key: str, user: User, now: float) -> RequestToken:
-        """Bind it to the first user who does. Raises Missing, also where it is someone else's."""
-
-    def deny(self, key: str, user: User, now: float) -> None:
-        """End it. Raises Missing, also where it is someone else's."""
-
-    def count_wrong_verifier(self, key: str, most: int) -> None:
-        """Note one; so many end the request token."""
-
-    def exchange(self, key: str, access_key: str, now: float) -> AccessToken:
-        """Spend an authorized request token for an access token. Raises Missing."""
-
-    def add_access_token(self, token: AccessToken) -> None:
-        """Raises Missing where the application is gone."""
-
-    def access_tokens(self) -> list[AccessToken]:
-        """All access tokens, by application and user."""
-
-    def access_token(self, key: str) -> AccessToken:
-        """Raises Missing."""
-
-    def revoke_access_token(self, key: str) -> None:
-        """Raises Missing."""
-
-    def spend(self, nonce: bytes, expires: float, now: float) -> None:
-        """Raises Taken where it was spent already; it is kept until it expires at least."""
-
-    def is_spent(self, nonce: bytes) -> bool:
-        """Whether it was spent, and is kept still."""
-
-    def keep_fingerprint(self, fingerprint: bytes) -> bytes:
-        """The secret key's fingerprint: the first that was ever given here."""
-
-    def fingerprint(self) -> bytes | None:
-        """The one that is kept, if any."""
-
-    def forget_fingerprint(self) -> None:
-        """Keep none any more, unless there are applications, whose secrets come from that key."""
-
-    # browsers; of links and sessions only the SHA-256 is known here
-
-    def put_link(self, user: User, digest: bytes, expires: float) -> None:
-        """A user's sign-in link, in the place of the one before."""
-
-    def link(self, digest: bytes, now: float) -> User:
-        """Raises Missing, also where it has expired."""
-
-    def sign_in(self, link: bytes, session: bytes, expires: float, now: float) -> User:
-        """Spend a link for a session. Raises Missing, also where the link has expired."""
-
-    def session(self, digest: bytes, now: float) -> User:
-        """Raises Missing, also where it has expired."""
-
-    # series
+    accounts: Accounts
+    grants: Grants
 
     def create(
         self, id: str, owner: User, metadata: Metadata, points: Columns, now: float
@@ -270,12 +124,21 @@ class Storage(Protocol):
         Points added behind the reader are not seen. Raises Rewritten, Damaged.
         """
 
+    def cut(self, series: Series, window: Window) -> float | None:
+        """The instant of the last point within the window's limit, where it leaves some out.
+
+        Last in reading order. Found without reading the points before it. Raises Damaged.
+        """
+
+    def may_hold_words(self, series: Series, window: Window) -> bool:
+        """Whether a value in the window, its limit aside, may be a word; False is certain."""
+
     def aggregate(
         self, series: Series, window: Window, aggregation: Aggregation
     ) -> Iterator[Columns]:
         """What the buckets of a window come to, in reading order; its limit counts buckets.
 
-        Read as by ``read``, in pieces and short transactions. Raises Rewritten, Damaged.
+        It is read in short transactions, as by ``read``. Raises Rewritten, Damaged.
         """
 
     def backup(self, path: Path) -> None:

@@ -1,284 +1,106 @@
-"""What lets somebody in, in SQLite: OAuth's applications and tokens, links, browser sessions."""
+"""What the service needs of an engine for OAuth: applications, and what users grant to them."""
 
 from __future__ import annotations
 
-import sqlite3
-from typing import Any
+from typing import NamedTuple, Protocol
 
-from timetric.server.storage import (
-    AccessToken,
-    Application,
-    Missing,
-    RequestToken,
-    Taken,
-    User,
-)
-from timetric.server.storage.database import Database
-
-_APPLICATION = """application.key, application.name, owner.key, owner.name, application.callback,
-    predates_1_0a, application.created"""
-_OWNER = "JOIN users AS owner ON owner.key = application.owner"
-_ITS_APPLICATION = (
-    f"JOIN applications AS application ON application.key = token.application {_OWNER}"
-)
-_APPLICATIONS = f"SELECT {_APPLICATION} FROM applications AS application {_OWNER}"
-_REQUEST_TOKENS = f"""SELECT {_APPLICATION}, token.key, token.callback, needs_verifier, expires,
-    users.key, users.name FROM request_tokens AS token {_ITS_APPLICATION}
-    LEFT JOIN users ON users.key = token.user"""
-_ACCESS_TOKENS = f"""SELECT {_APPLICATION}, token.key, users.key, users.name, token.created
-    FROM access_tokens AS token {_ITS_APPLICATION}
-    JOIN users ON users.key = token.user"""
-
-_AT_ONCE = 100  # expired rows that go with each new one
+from timetric.server.storage.accounts import User
 
 
-class Grants:
-    """Applications, tokens, nonces, links and sessions of a database."""
+class Application(NamedTuple):
+    """A program that users may authorize by OAuth; its secret is derived, never stored.
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
+    ``callback`` is what the callbacks it asks for begin with, beside those on loopback. One that
+    ``predates_1_0a`` may leave out the verifier.
+    """
 
-    # applications
+    key: str
+    name: str
+    owner: User
+    callback: str | None
+    predates_1_0a: bool
+    created: float
+
+
+class RequestToken(NamedTuple):
+    """What an application shows its user, who authorizes it or does not.
+
+    ``callback`` is ``oob``, a URL, or None in the flow of 2009. ``user`` is who authorized it.
+    """
+
+    key: str
+    application: Application
+    callback: str | None
+    needs_verifier: bool
+    expires: float
+    user: User | None = None
+
+
+class AccessToken(NamedTuple):
+    """What lets an application act for a user, until it is revoked."""
+
+    key: str
+    application: Application
+    user: User
+    created: float
+
+
+class Grants(Protocol):
+    """Applications, their tokens, and the nonces that were spent."""
 
     def add_application(self, application: Application) -> None:
-        key, name, owner, *rest = application
-
-        def job(db: sqlite3.Connection) -> None:
-            try:
-                db.execute(
-                    "INSERT INTO applications(key, name, owner, callback, predates_1_0a, created)"
-                    " VALUES (?, ?, ?, ?, ?, ?)",
-                    (key, name, owner.key, *rest),
-                )
-            except sqlite3.IntegrityError as error:  # the name or key is in use
-                raise Taken(f"{owner.name} has an application {name!r} already") from error
-
-        self._database.write(job)
+        """Raises Taken where the key, or that name of the owner's, is in use."""
 
     def applications(self) -> list[Application]:
-        with self._database.reading() as db:
-            rows = db.execute(f"{_APPLICATIONS} ORDER BY owner.name, application.name").fetchall()
-        return [_application(*row) for row in rows]
+        """All applications, by owner and name."""
 
     def application(self, key: str) -> Application:
-        row = self._row(f"{_APPLICATIONS} WHERE application.key = ?", key)
-        return _application(*_found(row, f"there is no application {key}"))
+        """Raises Missing."""
 
     def remove_application(self, key: str) -> None:
-        self._delete(
-            "DELETE FROM applications WHERE key = ?", key, f"there is no application {key}"
-        )
-
-    # request tokens
+        """Remove it with all its tokens. Raises Missing."""
 
     def add_request_token(self, token: RequestToken, now: float) -> None:
-        row = (token.key, token.application.key, *token[2:5], token.user and token.user.key)
-
-        def job(db: sqlite3.Connection) -> None:
-            _prune(db, "request_tokens", "key", now)
-            _insert_token(
-                db,
-                "INSERT INTO request_tokens(key, application, callback, needs_verifier, expires,"
-                " user) VALUES (?, ?, ?, ?, ?, ?)",
-                row,
-            )
-
-        self._database.write(job)
+        """Raises Missing where the application is gone."""
 
     def request_token(self, key: str, now: float) -> RequestToken:
-        row = self._row(f"{_REQUEST_TOKENS} WHERE token.key = ? AND expires > ?", key, now)
-        return _request_token(*_found(row, "there is no such request token"))
+        """Raises Missing, also for one that has expired or ended."""
 
     def authorize(self, key: str, user: User, now: float) -> RequestToken:
-        def job(db: sqlite3.Connection) -> RequestToken:
-            bound = db.execute(
-                "UPDATE request_tokens SET user = ?1 WHERE key = ?2 AND expires > ?3"
-                " AND (user IS NULL OR user = ?1)",
-                (user.key, key, now),
-            )
-            if not bound.rowcount:
-                raise Missing("there is no such request token to authorize")
-            row = db.execute(f"{_REQUEST_TOKENS} WHERE token.key = ?", (key,)).fetchone()
-            return _request_token(*row)
-
-        return self._database.write(job)
+        """Bind it to the first user who does. Raises Missing, also where it is someone else's."""
 
     def deny(self, key: str, user: User, now: float) -> None:
-        self._delete(
-            "DELETE FROM request_tokens WHERE key = ? AND (user IS NULL OR user = ?)"
-            " AND expires > ?",
-            (key, user.key, now),
-            "there is no such request token to deny",
-        )
+        """End it. Raises Missing, also where it is someone else's."""
 
     def count_wrong_verifier(self, key: str, most: int) -> None:
-        def job(db: sqlite3.Connection) -> None:
-            db.execute("UPDATE request_tokens SET wrong = wrong + 1 WHERE key = ?", (key,))
-            db.execute("DELETE FROM request_tokens WHERE key = ? AND wrong >= ?", (key, most))
-
-        self._database.write(job)
+        """Note one; so many end the request token."""
 
     def exchange(self, key: str, access_key: str, now: float) -> AccessToken:
-        def job(db: sqlite3.Connection) -> AccessToken:
-            statement = f"{_REQUEST_TOKENS} WHERE token.key = ? AND expires > ?"
-            row = db.execute(statement, (key, now)).fetchone()
-            request = _request_token(*_found(row, "there is no such request token"))
-            if request.user is None:
-                raise Missing("the request token is not authorized")
-            db.execute("DELETE FROM request_tokens WHERE key = ?", (key,))
-            access = AccessToken(access_key, request.application, request.user, now)
-            _insert_access_token(db, access)
-            return access
-
-        return self._database.write(job)
-
-    # access tokens
+        """Spend an authorized request token for an access token. Raises Missing."""
 
     def add_access_token(self, token: AccessToken) -> None:
-        self._database.write(lambda db: _insert_access_token(db, token))
+        """Raises Missing where the application is gone."""
 
     def access_tokens(self) -> list[AccessToken]:
-        order = "ORDER BY owner.name, application.name, users.name, token.created"
-        with self._database.reading() as db:
-            rows = db.execute(f"{_ACCESS_TOKENS} {order}").fetchall()
-        return [_access_token(*row) for row in rows]
+        """All access tokens, by application and user."""
 
     def access_token(self, key: str) -> AccessToken:
-        row = self._row(f"{_ACCESS_TOKENS} WHERE token.key = ?", key)
-        return _access_token(*_found(row, f"there is no access token {key}"))
+        """Raises Missing."""
 
     def revoke_access_token(self, key: str) -> None:
-        self._delete(
-            "DELETE FROM access_tokens WHERE key = ?", key, f"there is no access token {key}"
-        )
-
-    # nonces, and the key that secrets are derived from
+        """Raises Missing."""
 
     def spend(self, nonce: bytes, expires: float, now: float) -> None:
-        def job(db: sqlite3.Connection) -> None:
-            _prune(db, "nonces", "digest", now)
-            new = db.execute("INSERT OR IGNORE INTO nonces VALUES (?, ?)", (nonce, expires))
-            if not new.rowcount:
-                raise Taken("the nonce was used before")
-
-        self._database.write(job)
+        """Raises Taken where it was spent already; it is kept until it expires at least."""
 
     def is_spent(self, nonce: bytes) -> bool:
-        return self._row("SELECT 1 FROM nonces WHERE digest = ?", nonce) is not None
+        """Whether it was spent, and is kept still."""
 
     def keep_fingerprint(self, fingerprint: bytes) -> bytes:
-        def job(db: sqlite3.Connection) -> bytes:
-            db.execute("INSERT OR IGNORE INTO fingerprint VALUES (1, ?)", (fingerprint,))
-            (kept,) = db.execute("SELECT digest FROM fingerprint").fetchone()
-            return bytes(kept)
-
-        return self._database.write(job)
+        """The secret key's fingerprint: the first that was ever given here."""
 
     def fingerprint(self) -> bytes | None:
-        row = self._row("SELECT digest FROM fingerprint")
-        return None if row is None else bytes(row[0])
+        """The one that is kept, if any."""
 
     def forget_fingerprint(self) -> None:
-        statement = "DELETE FROM fingerprint WHERE NOT EXISTS (SELECT 1 FROM applications)"
-
-        def job(db: sqlite3.Connection) -> None:
-            db.execute(statement)
-
-        self._database.write(job)
-
-    # browsers
-
-    def put_link(self, user: User, digest: bytes, expires: float) -> None:
-        def job(db: sqlite3.Connection) -> None:
-            db.execute("INSERT OR REPLACE INTO links VALUES (?, ?, ?)", (user.key, digest, expires))
-
-        self._database.write(job)
-
-    def link(self, digest: bytes, now: float) -> User:
-        with self._database.reading() as db:
-            return _link(db, digest, now)
-
-    def sign_in(self, link: bytes, session: bytes, expires: float, now: float) -> User:
-        def job(db: sqlite3.Connection) -> User:
-            user = _link(db, link, now)
-            db.execute("DELETE FROM links WHERE digest = ?", (link,))
-            _prune(db, "sessions", "digest", now)
-            db.execute("INSERT INTO sessions VALUES (?, ?, ?)", (session, user.key, expires))
-            return user
-
-        return self._database.write(job)
-
-    def session(self, digest: bytes, now: float) -> User:
-        statement = (
-            "SELECT users.key, name FROM sessions JOIN users ON users.key = user"
-            " WHERE digest = ? AND expires > ?"
-        )
-        return User(*_found(self._row(statement, digest, now), "there is no such session"))
-
-    def _row(self, statement: str, *values: object) -> Any:
-        return self._database.row(statement, values)
-
-    def _delete(self, statement: str, values: str | tuple[object, ...], missing: str) -> None:
-        def job(db: sqlite3.Connection) -> None:
-            if not db.execute(statement, (values,) if isinstance(values, str) else values).rowcount:
-                raise Missing(missing)
-
-        self._database.write(job)
-
-
-def _found(row: Any, missing: str) -> Any:
-    """Raises Missing."""
-    if row is None:
-        raise Missing(missing)
-    return row
-
-
-def _prune(db: sqlite3.Connection, table: str, key: str, now: float) -> None:
-    """Drop some rows that have expired; more than come in, and never so many that others wait."""
-    db.execute(
-        f"DELETE FROM {table} WHERE {key} IN"
-        f" (SELECT {key} FROM {table} WHERE expires <= ? LIMIT {_AT_ONCE})",
-        (now,),
-    )
-
-
-def _insert_token(db: sqlite3.Connection, statement: str, row: tuple[object, ...]) -> None:
-    try:
-        db.execute(statement, row)
-    except sqlite3.IntegrityError as error:  # its application was removed meanwhile
-        raise Missing("there is no such application any more") from error
-
-
-def _insert_access_token(db: sqlite3.Connection, token: AccessToken) -> None:
-    _insert_token(
-        db,
-        "INSERT INTO access_tokens(key, application, user, created) VALUES (?, ?, ?, ?)",
-        (token.key, token.application.key, token.user.key, token.created),
-    )
-
-
-def _link(db: sqlite3.Connection, digest: bytes, now: float) -> User:
-    row = db.execute(
-        "SELECT users.key, name FROM links JOIN users ON users.key = user"
-        " WHERE digest = ? AND expires > ?",
-        (digest, now),
-    ).fetchone()
-    return User(*_found(row, "there is no such sign-in link"))
-
-
-def _application(key: str, name: str, owner_key: int, owner_name: str, *rest: Any) -> Application:
-    callback, predates_1_0a, created = rest
-    return Application(
-        key, name, User(owner_key, owner_name), callback, bool(predates_1_0a), created
-    )
-
-
-def _request_token(*row: Any) -> RequestToken:
-    key, callback, needs_verifier, expires, user_key, user_name = row[7:]
-    user = None if user_key is None else User(user_key, user_name)
-    return RequestToken(key, _application(*row[:7]), callback, bool(needs_verifier), expires, user)
-
-
-def _access_token(*row: Any) -> AccessToken:
-    key, user_key, user_name, created = row[7:]
-    return AccessToken(key, _application(*row[:7]), User(user_key, user_name), created)
+        """Keep none any more, unless there are applications, whose secrets come from that key."""

@@ -215,6 +215,17 @@ class Tables:
         )
         return [_packed(row) for row in rows]
 
+    def may_hold_words(self, start: float, end: float) -> bool:
+        """Whether a row of the tail in the interval is a word, or a block there holds one."""
+        (found,) = self._db.execute(
+            "SELECT EXISTS(SELECT 1 FROM blocks WHERE series = ?1 AND first >= ?2 AND first < ?3"
+            " AND final >= ?4 AND numbers < size)"
+            " OR EXISTS(SELECT 1 FROM tail WHERE series = ?1 AND t >= ?4 AND t < ?3"
+            " AND typeof(v) != 'real')",
+            (self._series, self._first_up_to(start), end, start),
+        ).fetchone()
+        return bool(found)
+
     def pack(self, steps: Iterator[Change]) -> Parcel:
         """Pack a merge's steps within this transaction."""
         packer = Packer(lambda blocks: bodies.put(self._db, blocks))

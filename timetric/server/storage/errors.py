@@ -1,0 +1,35 @@
+"""What goes wrong in a store."""
+
+from __future__ import annotations
+
+
+class StorageError(Exception):
+    """The store can't do what was asked; the text says what to do."""
+
+
+class Taken(StorageError):
+    """The name or key is in use."""
+
+
+class Missing(StorageError):
+    """There is no such user, token, application, link, session or series (any more)."""
+
+
+class NotNumeric(StorageError):
+    """An increment met a word, or its sum is past a double's range."""
+
+
+class Full(StorageError):
+    """There is no room on the disk."""
+
+
+class Unavailable(StorageError):
+    """The store can't be written or read just now."""
+
+
+class Damaged(StorageError):
+    """What is stored of a series is not what was written."""
+
+
+class Rewritten(StorageError):
+    """The history was replaced or cleared while it was being read."""

@@ -1,0 +1,228 @@
+"""Applications, and what users grant to them, in SQLite."""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import Any
+
+from timetric.server.storage import (
+    AccessToken,
+    Application,
+    Missing,
+    RequestToken,
+    Taken,
+    User,
+)
+from timetric.server.storage.database import Database
+from timetric.server.storage.rows import delete, found, insert, prune
+
+_APPLICATION = """application.key, application.name, owner.key, owner.name, application.callback,
+    predates_1_0a, application.created"""
+_OWNER = "JOIN users AS owner ON owner.key = application.owner"
+_ITS_APPLICATION = (
+    f"JOIN applications AS application ON application.key = token.application {_OWNER}"
+)
+_APPLICATIONS = f"SELECT {_APPLICATION} FROM applications AS application {_OWNER}"
+_REQUEST_TOKENS = f"""SELECT {_APPLICATION}, token.key, token.callback, needs_verifier, expires,
+    users.key, users.name FROM request_tokens AS token {_ITS_APPLICATION}
+    LEFT JOIN users ON users.key = token.user"""
+_ACCESS_TOKENS = f"""SELECT {_APPLICATION}, token.key, users.key, users.name, token.created
+    FROM access_tokens AS token {_ITS_APPLICATION}
+    JOIN users ON users.key = token.user"""
+
+
+class SqliteGrants:
+    """The Grants of a database."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    # applications
+
+    def add_application(self, application: Application) -> None:
+        key, name, owner, *rest = application
+
+        def job(db: sqlite3.Connection) -> None:
+            insert(
+                db,
+                f"{owner.name} has an application {name!r} already",
+                "INSERT INTO applications(key, name, owner, callback, predates_1_0a, created)"
+                " VALUES (?, ?, ?, ?, ?, ?)",
+                (key, name, owner.key, *rest),
+            )
+
+        self._database.write(job)
+
+    def applications(self) -> list[Application]:
+        with self._database.reading() as db:
+            rows = db.execute(f"{_APPLICATIONS} ORDER BY owner.name, application.name").fetchall()
+        return [_application(*row) for row in rows]
+
+    def application(self, key: str) -> Application:
+        row = self._row(f"{_APPLICATIONS} WHERE application.key = ?", key)
+        return _application(*found(row, f"there is no application {key}"))
+
+    def remove_application(self, key: str) -> None:
+        delete(
+            self._database,
+            "DELETE FROM applications WHERE key = ?",
+            (key,),
+            f"there is no application {key}",
+        )
+
+    # request tokens
+
+    def add_request_token(self, token: RequestToken, now: float) -> None:
+        row = (token.key, token.application.key, *token[2:5], token.user and token.user.key)
+
+        def job(db: sqlite3.Connection) -> None:
+            prune(db, "request_tokens", "key", now)
+            _insert_token(
+                db,
+                "INSERT INTO request_tokens(key, application, callback, needs_verifier, expires,"
+                " user) VALUES (?, ?, ?, ?, ?, ?)",
+                row,
+            )
+
+        self._database.write(job)
+
+    def request_token(self, key: str, now: float) -> RequestToken:
+        row = self._row(f"{_REQUEST_TOKENS} WHERE token.key = ? AND expires > ?", key, now)
+        return _request_token(*found(row, "there is no such request token"))
+
+    def authorize(self, key: str, user: User, now: float) -> RequestToken:
+        def job(db: sqlite3.Connection) -> RequestToken:
+            bound = db.execute(
+                "UPDATE request_tokens SET user = ?1 WHERE key = ?2 AND expires > ?3"
+                " AND (user IS NULL OR user = ?1)",
+                (user.key, key, now),
+            )
+            if not bound.rowcount:
+                raise Missing("there is no such request token to authorize")
+            row = db.execute(f"{_REQUEST_TOKENS} WHERE token.key = ?", (key,)).fetchone()
+            return _request_token(*row)
+
+        return self._database.write(job)
+
+    def deny(self, key: str, user: User, now: float) -> None:
+        delete(
+            self._database,
+            "DELETE FROM request_tokens WHERE key = ? AND (user IS NULL OR user = ?)"
+            " AND expires > ?",
+            (key, user.key, now),
+            "there is no such request token to deny",
+        )
+
+    def count_wrong_verifier(self, key: str, most: int) -> None:
+        def job(db: sqlite3.Connection) -> None:
+            db.execute("UPDATE request_tokens SET wrong = wrong + 1 WHERE key = ?", (key,))
+            db.execute("DELETE FROM request_tokens WHERE key = ? AND wrong >= ?", (key, most))
+
+        self._database.write(job)
+
+    def exchange(self, key: str, access_key: str, now: float) -> AccessToken:
+        def job(db: sqlite3.Connection) -> AccessToken:
+            statement = f"{_REQUEST_TOKENS} WHERE token.key = ? AND expires > ?"
+            row = db.execute(statement, (key, now)).fetchone()
+            request = _request_token(*found(row, "there is no such request token"))
+            if request.user is None:
+                raise Missing("the request token is not authorized")
+            db.execute("DELETE FROM request_tokens WHERE key = ?", (key,))
+            access = AccessToken(access_key, request.application, request.user, now)
+            _insert_access_token(db, access)
+            return access
+
+        return self._database.write(job)
+
+    # access tokens
+
+    def add_access_token(self, token: AccessToken) -> None:
+        self._database.write(lambda db: _insert_access_token(db, token))
+
+    def access_tokens(self) -> list[AccessToken]:
+        order = "ORDER BY owner.name, application.name, users.name, token.created"
+        with self._database.reading() as db:
+            rows = db.execute(f"{_ACCESS_TOKENS} {order}").fetchall()
+        return [_access_token(*row) for row in rows]
+
+    def access_token(self, key: str) -> AccessToken:
+        row = self._row(f"{_ACCESS_TOKENS} WHERE token.key = ?", key)
+        return _access_token(*found(row, f"there is no access token {key}"))
+
+    def revoke_access_token(self, key: str) -> None:
+        delete(
+            self._database,
+            "DELETE FROM access_tokens WHERE key = ?",
+            (key,),
+            f"there is no access token {key}",
+        )
+
+    # nonces, and the key that secrets are derived from
+
+    def spend(self, nonce: bytes, expires: float, now: float) -> None:
+        def job(db: sqlite3.Connection) -> None:
+            prune(db, "nonces", "digest", now)
+            new = db.execute("INSERT OR IGNORE INTO nonces VALUES (?, ?)", (nonce, expires))
+            if not new.rowcount:
+                raise Taken("the nonce was used before")
+
+        self._database.write(job)
+
+    def is_spent(self, nonce: bytes) -> bool:
+        return self._row("SELECT 1 FROM nonces WHERE digest = ?", nonce) is not None
+
+    def keep_fingerprint(self, fingerprint: bytes) -> bytes:
+        def job(db: sqlite3.Connection) -> bytes:
+            db.execute("INSERT OR IGNORE INTO fingerprint VALUES (1, ?)", (fingerprint,))
+            (kept,) = db.execute("SELECT digest FROM fingerprint").fetchone()
+            return bytes(kept)
+
+        return self._database.write(job)
+
+    def fingerprint(self) -> bytes | None:
+        row = self._row("SELECT digest FROM fingerprint")
+        return None if row is None else bytes(row[0])
+
+    def forget_fingerprint(self) -> None:
+        statement = "DELETE FROM fingerprint WHERE NOT EXISTS (SELECT 1 FROM applications)"
+
+        def job(db: sqlite3.Connection) -> None:
+            db.execute(statement)
+
+        self._database.write(job)
+
+    def _row(self, statement: str, *values: object) -> Any:
+        return self._database.row(statement, values)
+
+
+def _insert_token(db: sqlite3.Connection, statement: str, row: tuple[object, ...]) -> None:
+    try:
+        db.execute(statement, row)
+    except sqlite3.IntegrityError as error:  # its application was removed meanwhile
+        raise Missing("there is no such application any more") from error
+
+
+def _insert_access_token(db: sqlite3.Connection, token: AccessToken) -> None:
+    _insert_token(
+        db,
+        "INSERT INTO access_tokens(key, application, user, created) VALUES (?, ?, ?, ?)",
+        (token.key, token.application.key, token.user.key, token.created),
+    )
+
+
+def _application(key: str, name: str, owner_key: int, owner_name: str, *rest: Any) -> Application:
+    callback, predates_1_0a, created = rest
+    return Application(
+        key, name, User(owner_key, owner_name), callback, bool(predates_1_0a), created
+    )
+
+
+def _request_token(*row: Any) -> RequestToken:
+    key, callback, needs_verifier, expires, user_key, user_name = row[7:]
+    user = None if user_key is None else User(user_key, user_name)
+    return RequestToken(key, _application(*row[:7]), callback, bool(needs_verifier), expires, user)
+
+
+def _access_token(*row: Any) -> AccessToken:
+    key, user_key, user_name, created = row[7:]
+    return AccessToken(key, _application(*row[:7]), User(user_key, user_name), created)
