@@ -40,7 +40,7 @@ server.credentials server.body server.site server.keyring
 server.callback server.signature
 server.fields server.pages server.identity server.formats server.compression server.caching
 server.access server.session server.selection
-server.cors server.router
+server.cors server.router server.overview
 server.reading server.series server.account server.oauth
 server.app
 server

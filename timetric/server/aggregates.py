@@ -77,7 +77,8 @@ def _first(column: Floats, places: Places) -> Floats:
 
 
 def _last(column: Floats, places: Places) -> Floats:
-    return column[np.append(places[1:], len(column)) - 1]
+    ends: Places = np.append(places[1:], len(column)) - 1
+    return column[ends]
 
 
 def _count(numbers: Floats, places: Places) -> Floats:

@@ -131,7 +131,7 @@ def _days(count: int, origin: int, zone: tzinfo) -> Buckets:
 
 
 #: What each unit of ``every`` makes of a whole number and a zone.
-_UNITS: dict[str, Callable[[int, tzinfo], Buckets]] = {
+UNITS: dict[str, Callable[[int, tzinfo], Buckets]] = {
     "s": lambda count, zone: Elapsed(count),
     "min": lambda count, zone: Elapsed(count * 60),
     "h": lambda count, zone: Elapsed(count * 3600),
@@ -150,7 +150,7 @@ def parse_every(text: str, zone: tzinfo) -> Buckets | None:
     Elapsed(width=7200, origin=0)
     """
     every = _EVERY.fullmatch(text)
-    return every and _UNITS[every[2]](int(every[1]), zone)
+    return every and UNITS[every[2]](int(every[1]), zone)
 
 
 class Split(NamedTuple):

@@ -17,6 +17,7 @@ from timetric.server.caching import Caching
 from timetric.server.columns import Columns
 from timetric.server.compression import is_packed
 from timetric.server.formats import BINARY, CSV, FORMATS, ISO_CSV, Format
+from timetric.server.overview import read_overview
 from timetric.server.problem import Problem
 from timetric.server.selection import SIDES, promise_numbers, read_page, read_window
 from timetric.server.storage import Series, Storage, StorageError
@@ -76,13 +77,17 @@ class PointsResource:
         """Send the points in this form, or in the one that the client prefers."""
         series = self._access.to_read(req, id)
         form = form or _preferred(req)
-        window = read_window(read_query(req))
-        coding = "+gzip" if is_packed(req, form.media_type) else ""
-        if self._caching.answers(req, resp, series, form.name + coding):
+        query = read_query(req)
+        window, overview = read_window(query), read_overview(query)
+        name = form.name + ("+gzip" if is_packed(req, form.media_type) else "")
+        if self._caching.answers(req, resp, series, name, weak=overview is not None):
             return
-        pieces, following = read_page(self._storage, series, window)
-        certain = False
-        if form is BINARY:
+        if overview is None:
+            pieces, following = read_page(self._storage, series, window)
+        else:
+            pieces, following = overview.page(self._storage, series, window)
+        certain = overview is not None and overview.is_numeric
+        if form is BINARY and overview is None:
             pieces, certain = promise_numbers(self._storage, series, window, pieces)
         ahead = list(islice(pieces, 1))  # what fails at once is an error, and not half a reply
         resp.stream = _written(series, form, chain(ahead, pieces))
@@ -90,7 +95,7 @@ class PointsResource:
         if following is not None:
             url = f"{series_url(req, series)}{path}?{following}"
             resp.set_header("Link", f'<{url}>; rel="next"')
-        if certain:
+        if form is BINARY and certain:
             resp.set_header("Timetric-Words", "no")
 
 

@@ -15,7 +15,7 @@ from timetric.server.columns import Columns, has_words, to_points
 from timetric.server.storage import Rewritten, Series, Storage, Window
 
 #: The largest limit whose points are all read before the first is sent.
-_AHEAD = 1 << 16
+AHEAD = 1 << 16
 
 
 class Page(NamedTuple):
@@ -49,11 +49,11 @@ def read_page(storage: Storage, series: Series, window: Window) -> Page:
     """
     if window.limit is None:
         return Page(storage.read(series, window), None)
-    if window.limit <= _AHEAD:
+    if window.limit <= AHEAD:
         return _short_page(storage, series, window, window.limit)
     last = storage.cut(series, window)
     pieces = storage.read(series, _up_to(window, last)._replace(limit=window.limit + 1))
-    return Page(_within(pieces, window.limit), _following(window, last))
+    return Page(within(pieces, window.limit), _following(window, last))
 
 
 def _short_page(storage: Storage, series: Series, window: Window, limit: int) -> Page:
@@ -67,7 +67,8 @@ def _short_page(storage: Storage, series: Series, window: Window, limit: int) ->
     return Page(iter(pieces), _following(window, last))
 
 
-def _within(pieces: Iterator[Columns], limit: int) -> Iterator[Columns]:
+def within(pieces: Iterator[Columns], limit: int) -> Iterator[Columns]:
+    """The pieces, as long as they hold no more than the limit; they raise Rewritten."""
     left = limit
     for piece in pieces:
         left -= len(piece.t)
