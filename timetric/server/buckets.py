@@ -35,7 +35,7 @@ class Buckets(Protocol):
         """Of the buckets in which sorted instants lie, of which there is one at least."""
 
     def starts(self, numbers: Integers) -> Floats:
-        """Where buckets begin, in Unix seconds; infinity after the year 9999."""
+        """When buckets begin, in Unix seconds."""
 
 
 class Elapsed(NamedTuple):
@@ -93,9 +93,9 @@ class Calendar(NamedTuple):
         return int(t // 1 + self._offset(t)) // _DAY
 
     def _first_instant(self, day: int) -> float:
-        if not _FIRST_DAY <= day < _END_DAY:
-            return FIRST if day < _FIRST_DAY else np.inf
         seconds = day * _DAY
+        if not _FIRST_DAY <= day < _END_DAY:  # which Python's calendar does not have
+            return max(seconds - self._offset(seconds), FIRST)
         midnight = datetime.fromordinal(_EPOCH.toordinal() + day).replace(tzinfo=self.zone)
         before, after = _seconds(midnight), _seconds(midnight.replace(fold=1))
         if before >= after:  # the usual midnight, or the first of two (PEP 495)
