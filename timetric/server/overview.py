@@ -21,6 +21,7 @@ from timetric.server.selection import AHEAD, Page, within
 from timetric.server.storage import Rewritten, Series, Storage, Window
 from timetric.server.thinning import METHODS, thin
 
+_ASKED = ("every", "aggregate", "tz")  # what asks for buckets
 _MOST = 100_000  # points that are kept for a chart
 
 #: What belongs to a parameter, and means nothing without it.
@@ -145,8 +146,7 @@ def _read_bucketed(query: Fields) -> Bucketed:
             f"every is a whole number from 1 on and one of {_names(UNITS)}, such as 15min.",
             field="every",
         )
-    names = [name for name in ("every", "aggregate", "tz") if name in query]
-    asked = {name: fields.text(query, name) for name in names}
+    asked = {field: fields.text(query, field) for field in _ASKED if field in query}
     return Bucketed(Aggregation(buckets, name), asked)
 
 
