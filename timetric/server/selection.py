@@ -14,8 +14,8 @@ from timetric.server.body import Fields
 from timetric.server.columns import Columns, has_words, to_points
 from timetric.server.storage import Rewritten, Series, Storage, Window
 
-#: The largest limit whose points are all read before the first is sent.
-AHEAD = 1 << 16
+#: The largest limit whose points are all read before the first is sent: 4 MiB of them.
+AHEAD = 1 << 18
 
 
 class Page(NamedTuple):
