@@ -31,10 +31,6 @@ _BELONGS = {"aggregate": "every", "tz": "every", "method": "max_points"}
 class Overview(Protocol):
     """A way to say little of many points."""
 
-    @property
-    def is_numeric(self) -> bool:
-        """Whether it certainly gives no words."""
-
     def page(self, storage: Storage, series: Series, window: Window) -> Page:
         """What there is to say of a window. Raises Rewritten, Damaged."""
 
@@ -58,10 +54,6 @@ class Bucketed(NamedTuple):
     aggregation: Aggregation
     asked: dict[str, str]
 
-    @property
-    def is_numeric(self) -> bool:
-        return self.aggregation.name != "sum"  # which may be past a double's range, and null then
-
     def page(self, storage: Storage, series: Series, window: Window) -> Page:
         """A link stands ahead of the buckets, so those of a long page are counted before."""
 
@@ -69,18 +61,22 @@ class Bucketed(NamedTuple):
             return storage.aggregate(series, window, self.aggregation)
 
         if window.limit is None:
-            return Page(read(window), None)
+            return self._page(read(window), window, None)
         one_more = window._replace(limit=window.limit + 1)
         if window.limit > AHEAD:
             edge = _edge(read(one_more), window)
             pieces = within(read(_up_to(window, edge)), window.limit)
-            return Page(pieces, self._following(window, edge))
+            return self._page(pieces, window, edge)
         ahead = list(read(one_more))
         edge = _edge(ahead, window)
         if edge is not None:
             t, v = ahead.pop()
             ahead.append(Columns(t[:-1], v[:-1]))
-        return Page(iter(ahead), self._following(window, edge))
+        return self._page(iter(ahead), window, edge)
+
+    def _page(self, pieces: Iterator[Columns], window: Window, edge: float | None) -> Page:
+        numeric = self.aggregation.name != "sum"  # null where it is past a double's range
+        return Page(pieces, self._following(window, edge), numeric)
 
     def _following(self, window: Window, edge: float | None) -> str | None:
         if edge is None:
@@ -120,10 +116,6 @@ class Thinned(NamedTuple):
     most: int
     method: str
 
-    @property
-    def is_numeric(self) -> bool:
-        return True
-
     def page(self, storage: Storage, series: Series, window: Window) -> Page:
         def read(descending: bool) -> Iterator[Columns]:
             return storage.read(series, window._replace(descending=descending))
@@ -132,7 +124,7 @@ class Thinned(NamedTuple):
         if storage.series(series.id).generation != series.generation:
             raise Rewritten(f"the series {series.id} was rewritten while it was read")
         order = slice(None, None, -1 if window.descending else 1)
-        return Page(iter([Columns(points.t[order], points.v[order])]), None)
+        return Page(iter([Columns(points.t[order], points.v[order])]), None, numeric=True)
 
 
 def _read_bucketed(query: Fields) -> Bucketed:

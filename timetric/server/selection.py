@@ -19,10 +19,14 @@ AHEAD = 1 << 18
 
 
 class Page(NamedTuple):
-    """Points as they are sent, and the query that asks for those after them, if any are left."""
+    """Points as they are sent, and the query that asks for those after them, if any are left.
+
+    It is ``numeric`` where it is certain that no value is a word.
+    """
 
     pieces: Iterator[Columns]
     following: str | None
+    numeric: bool = False
 
 
 def read_window(query: Fields) -> Window:
