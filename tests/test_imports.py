@@ -30,7 +30,8 @@ client
 __init__
 
 server.columns server.metadata server.problem server.names server.attempts server.receipt
-server.blocks server.intake server.unpacked
+server.blocks server.buckets server.intake server.unpacked
+server.aggregates server.thinning
 server.storage.errors server.storage.accounts
 server.storage.grants
 server.storage
@@ -41,7 +42,7 @@ server.assets
 server.fields server.pages server.identity server.formats server.compression server.caching
 server.item
 server.access server.session server.selection server.terms
-server.cors server.router
+server.cors server.router server.overview
 server.reading server.series server.search server.oauth server.description server.writes
 server.account.form server.account.agent
 server.account.expiry
@@ -62,6 +63,7 @@ __main__
 COMMAND_LINE = {"cli", "commands", "admin", "store", "demo", "__main__"}
 PURE = {"timestamps", "points", "oauth1", "server.columns", "server.blocks", "server.formats"}
 PURE |= {"server.account.agent", "server.receipt", "server.storage.tally"}
+PURE |= {"server.buckets", "server.aggregates", "server.thinning"}
 SHARED = {"exceptions", "timestamps", "points"}  # what the service's end takes of the client's
 
 #: What the client's end may import when it is imported, beside the standard library.

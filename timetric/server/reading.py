@@ -17,9 +17,10 @@ from timetric.server.caching import Caching
 from timetric.server.columns import Columns
 from timetric.server.compression import is_packed
 from timetric.server.formats import BINARY, CSV, FORMATS, ISO_CSV, Format
+from timetric.server.overview import Overview, read_overview
 from timetric.server.problem import Problem
-from timetric.server.selection import SIDES, promise_numbers, read_page, read_window
-from timetric.server.storage import Series, Storage, StorageError
+from timetric.server.selection import SIDES, Page, promise_numbers, read_page, read_window
+from timetric.server.storage import Series, Storage, StorageError, Window
 
 log = logging.getLogger(__name__)
 
@@ -76,22 +77,31 @@ class PointsResource:
         """Send the points in this form, or in the one that the client prefers."""
         series = self._access.to_read(req, id)
         form = form or _preferred(req)
-        window = read_window(read_query(req))
-        coding = "+gzip" if is_packed(req, form.media_type) else ""
-        if self._caching.answers(req, resp, series, form.name + coding):
+        query = read_query(req)
+        window, overview = read_window(query), read_overview(query)
+        name = form.name + ("+gzip" if is_packed(req, form.media_type) else "")
+        if self._caching.answers(req, resp, series, name, weak=overview is not None):
             return
-        pieces, following = read_page(self._storage, series, window)
-        certain = False
-        if form is BINARY:
-            pieces, certain = promise_numbers(self._storage, series, window, pieces)
+        pieces, following, numeric = self._page(series, window, overview, form)
         ahead = list(islice(pieces, 1))  # what fails at once is an error, and not half a reply
         resp.stream = _written(series, form, chain(ahead, pieces))
         resp.content_type = form.media_type
         if following is not None:
             url = f"{series_url(req, series)}{path}?{following}"
             resp.set_header("Link", f'<{url}>; rel="next"')
-        if certain:
+        if form is BINARY and numeric:
             resp.set_header("Timetric-Words", "no")
+
+    def _page(
+        self, series: Series, window: Window, overview: Overview | None, form: Format
+    ) -> Page:
+        if overview is not None:
+            return overview.page(self._storage, series, window)
+        page = read_page(self._storage, series, window)
+        if form is not BINARY:
+            return page
+        pieces, numeric = promise_numbers(self._storage, series, window, page.pieces)
+        return Page(pieces, page.following, numeric)
 
 
 def _preferred(req: Request) -> Format:

@@ -15,14 +15,18 @@ from timetric.server.columns import Columns, has_words, to_points
 from timetric.server.storage import Rewritten, Series, Storage, Window
 
 #: The largest limit whose points are all read before the first is sent: 4 MiB of them.
-_AHEAD = 1 << 18
+AHEAD = 1 << 18
 
 
 class Page(NamedTuple):
-    """Points as they are sent, and the query that asks for those after them, if any are left."""
+    """Points as they are sent, and the query that asks for those after them, if any are left.
+
+    It is ``numeric`` where it is certain that no value is a word.
+    """
 
     pieces: Iterator[Columns]
     following: str | None
+    numeric: bool = False
 
 
 def read_window(query: Fields) -> Window:
@@ -49,11 +53,11 @@ def read_page(storage: Storage, series: Series, window: Window) -> Page:
     """
     if window.limit is None:
         return Page(storage.read(series, window), None)
-    if window.limit <= _AHEAD:
+    if window.limit <= AHEAD:
         return _short_page(storage, series, window, window.limit)
     last = storage.cut(series, window)
     pieces = storage.read(series, _up_to(window, last)._replace(limit=window.limit + 1))
-    return Page(_within(pieces, window.limit), _following(window, last))
+    return Page(within(pieces, window.limit), _following(window, last))
 
 
 def _short_page(storage: Storage, series: Series, window: Window, limit: int) -> Page:
@@ -67,7 +71,8 @@ def _short_page(storage: Storage, series: Series, window: Window, limit: int) ->
     return Page(iter(pieces), _following(window, last))
 
 
-def _within(pieces: Iterator[Columns], limit: int) -> Iterator[Columns]:
+def within(pieces: Iterator[Columns], limit: int) -> Iterator[Columns]:
+    """The pieces, as long as they hold no more than the limit; they raise Rewritten."""
     left = limit
     for piece in pieces:
         left -= len(piece.t)

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 from timetric.points import Point, Value
+from timetric.server.aggregates import Aggregation
 from timetric.server.columns import Columns
 from timetric.server.metadata import Metadata
 from timetric.server.receipt import PLAIN, Receipt, Terms
@@ -193,6 +194,14 @@ class Storage(Protocol):
 
     def may_hold_words(self, series: Series, window: Window) -> bool:
         """Whether a value in the window, its limit aside, may be a word; False is certain."""
+
+    def aggregate(
+        self, series: Series, window: Window, aggregation: Aggregation
+    ) -> Iterator[Columns]:
+        """What the buckets of a window come to, in reading order; its limit counts buckets.
+
+        It is read in short transactions, as by ``read``. Raises Rewritten, Damaged.
+        """
 
     def backup(self, path: Path) -> None:
         """Write a consistent copy, while others read and write, to a file that must not exist."""

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from timetric.points import Point, Value
+from timetric.server.aggregates import Aggregation
 from timetric.server.columns import Columns
 from timetric.server.metadata import Metadata
 from timetric.server.receipt import PLAIN, Receipt, Terms
@@ -17,6 +18,7 @@ from timetric.server.storage import (
     User,
     Window,
     pieces,
+    summary,
 )
 from timetric.server.storage.bodies import clean
 from timetric.server.storage.catalog import Catalog
@@ -121,3 +123,8 @@ class SqliteStorage:
     def may_hold_words(self, series: Series, window: Window) -> bool:
         with self._database.reading() as db:
             return Tables(db, series.key).may_hold_words(window.start, window.end)
+
+    def aggregate(
+        self, series: Series, window: Window, aggregation: Aggregation
+    ) -> Iterator[Columns]:
+        return summary.aggregate(self._database, series, window, aggregation)
