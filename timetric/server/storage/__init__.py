@@ -33,12 +33,14 @@ __all__ = [
     "Accounts",
     "Application",
     "Damaged",
+    "Found",
     "Full",
     "Grants",
     "Missing",
     "NotNumeric",
     "RequestToken",
     "Rewritten",
+    "Search",
     "Series",
     "Storage",
     "StorageError",
@@ -78,6 +80,28 @@ class Window(NamedTuple):
     descending: bool = False
 
 
+class Search(NamedTuple):
+    """Which series to find: public ones, and the viewer's own, that have all of ``words`` and tags.
+
+    A word is letters and digits; it stands in title, caption, description or tags, whatever its
+    case and accents. The last one may be the beginning of a word. ``owner`` is a user's name.
+    """
+
+    words: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+    owner: str | None = None
+    viewer: User | None = None
+    limit: int = 20
+    offset: int = 0
+
+
+class Found(NamedTuple):
+    """How many series a search finds, and those from its offset on, as many as its limit."""
+
+    total: int
+    series: list[Series]
+
+
 class Storage(Protocol):
     """What the service needs of an engine. All methods may be called from any thread."""
 
@@ -97,6 +121,9 @@ class Storage(Protocol):
 
         That is ``updated``, ``points``, ``version`` and ``generation``. Raises Missing.
         """
+
+    def search(self, search: Search) -> Found:
+        """Those that fit the words best come first; without words, the newest."""
 
     def merge(self, series: Series, points: Columns, now: float) -> None:
         """Add points; one at a timestamp that exists replaces it. Raises Missing."""

@@ -13,8 +13,10 @@ from timetric.server.columns import Columns
 from timetric.server.metadata import Metadata
 from timetric.server.storage import (
     Accounts,
+    Found,
     Grants,
     Missing,
+    Search,
     Series,
     User,
     Window,
@@ -28,6 +30,7 @@ from timetric.server.storage.migrations import migrate
 from timetric.server.storage.rows import insert
 from timetric.server.storage.sqlite_accounts import SqliteAccounts
 from timetric.server.storage.sqlite_grants import SqliteGrants
+from timetric.server.storage.sqlite_search import find
 from timetric.server.storage.tables import Tables
 
 _SERIES = """SELECT series.key, id, users.key, users.name, title, caption, description, tags, unit,
@@ -83,6 +86,14 @@ class SqliteStorage:
 
     def known_series(self, id: str) -> Series:
         return self._known_series[id]
+
+    def search(self, search: Search) -> Found:
+        with self._database.reading() as db:
+            total, keys = find(db, search)
+            rows = [
+                db.execute(f"{_SERIES} WHERE series.key = ?", (key,)).fetchone() for key in keys
+            ]
+        return Found(total, [_series(row) for row in rows])
 
     # points
 
