@@ -31,6 +31,7 @@ TEST = [
     "pytest>=8.3",
     "ruff>=0.17,<0.18",  # a newer one may format otherwise
     "selenium>=4.20",
+    "selenium-axe-python>=2.2",  # axe-core's script
     "sphinx>=7.4",
     "trustme>=1.1",
     "types-httplib2",

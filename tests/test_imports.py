@@ -35,11 +35,14 @@ server.storage.errors server.storage.accounts
 server.storage.grants
 server.storage
 server.storage.*
+server.listing
+server.atom
 server.credentials server.body server.site server.keyring
 server.callback server.signature
+server.assets
 server.fields server.pages server.identity
 server.access server.session
-server.reading server.series server.account server.oauth
+server.reading server.series server.search server.account server.oauth
 server.app
 server
 server.serve
@@ -51,7 +54,9 @@ __main__
 """
 
 COMMAND_LINE = {"cli", "commands", "demo", "__main__"}
-PURE = {"timestamps", "points", "oauth1", "server.columns", "server.blocks"}
+PURE = {"timestamps", "points", "oauth1"} | {
+    f"server.{name}" for name in ("columns", "blocks", "listing", "atom")
+}
 SHARED = {"exceptions", "timestamps", "points"}  # what the service's end takes of the client's
 
 #: What the client's end may import when it is imported, beside the standard library.

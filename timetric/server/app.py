@@ -15,16 +15,18 @@ from falcon import App, HTTPError, Request, Response
 
 from timetric.exceptions import InvalidPoint
 from timetric.server.access import Access
-from timetric.server.account import SignInResource
+from timetric.server.account import SignInLinkResource, SignInResource
+from timetric.server.assets import AssetResource
 from timetric.server.body import PIECE, BodyKeeper
 from timetric.server.credentials import Random
 from timetric.server.identity import ApiToken, Identity, OAuthSignature
 from timetric.server.keyring import Keyring
 from timetric.server.metadata import BadMetadata
 from timetric.server.oauth import AccessTokenResource, AuthorizeResource, RequestTokenResource
-from timetric.server.pages import HomeResource
+from timetric.server.pages import PageProblem, Viewers, is_for_a_person, show_problem
 from timetric.server.problem import Problem
 from timetric.server.reading import PointsResource, ValueResource
+from timetric.server.search import DescriptionResource, HomeResource, SearchResource
 from timetric.server.series import CreateResource, SeriesResource
 from timetric.server.session import Sessions
 from timetric.server.signature import Signatures
@@ -80,6 +82,7 @@ def build_app(
     app.req_options.strip_url_path_trailing_slash = True  # so no route has one
     signatures = Signatures(storage.grants, keyring, clock, max_body)
     sessions = Sessions(storage.accounts, clock, random)
+    app.add_middleware(Viewers(sessions.user))
     identity = Identity(ApiToken(storage.accounts), OAuthSignature(signatures))
     access = Access(storage, identity)
     app.add_route("/create", CreateResource(storage, access, clock, random, max_body))
@@ -93,8 +96,17 @@ def build_app(
     app.add_route("/oauth/request_token", RequestTokenResource(*dance))
     app.add_route("/oauth/access_token", AccessTokenResource(*dance))
     app.add_route("/oauth/authorize", AuthorizeResource(storage.grants, keyring, sessions, clock))
-    app.add_route("/account/sign-in/{secret}", SignInResource(sessions))
-    app.add_route("/", HomeResource())
+    app.add_route("/account/sign-in", SignInResource())
+    app.add_route("/account/sign-in/{secret}", SignInLinkResource(sessions))
+    search = SearchResource(storage, identity)
+    app.add_route("/search", search)
+    app.add_route("/search/results.{form}", search)
+    app.add_route("/search/description.xml", DescriptionResource())
+    for tags in ("/tags", "/tag"):
+        app.add_route(tags, search, suffix="tags")
+        app.add_route(tags + "/{path:path}", search, suffix="tags")
+    app.add_route("/static/{name}", AssetResource())
+    app.add_route("/", HomeResource(storage))
     app.add_error_handler((Problem, *_PROBLEMS), _answer)
     app.add_error_handler(Exception, _pass_on)
     app.add_error_handler(OSError, _answer_disk)
@@ -109,7 +121,19 @@ def _answer(req: Request, resp: Response, error: Exception, params: dict[str, An
     resp.set_headers(problem.headers)
     if problem.status >= 500:
         log.error("request %s: %s %r: %s", req.env[_ID], req.method, _shown(req.path), error)
+    if isinstance(problem, PageProblem) or _is_read(req, problem):
+        show_problem(req, resp, problem)
+        return
     resp.data = problem.document()
+
+
+def _is_read(req: Request, problem: Problem) -> bool:
+    """Whether a person is told of it by a page.
+
+    A 401 is told by the browser itself, and a page can't be made before the request's own address
+    is known (421), nor surely while the service fails (5xx).
+    """
+    return problem.status not in (401, 421) and problem.status < 500 and is_for_a_person(req)
 
 
 def _answer_disk(req: Request, resp: Response, error: OSError, params: dict[str, Any]) -> None:

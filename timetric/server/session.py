@@ -32,16 +32,23 @@ class Sessions:
         self._clock = clock
         self._random = random
 
-    def required(self, req: Request) -> User:
-        """Who is signed in. Raises PageProblem where nobody is."""
+    def user(self, req: Request) -> User | None:
+        """Who is signed in, if anybody."""
         # A cookie goes with every request of a browser; beside other credentials it does not count.
         cookies = req.get_cookie_values(_cookie(req)) or []
         if len(cookies) != 1 or req.get_header("Authorization") is not None:
-            raise PageProblem(403, _SIGN_IN_FIRST, title="Sign in first")
+            return None
         try:
             return self._accounts.session(digest(cookies[0]), self._clock())
-        except Missing as error:
-            raise PageProblem(403, _SIGN_IN_FIRST, title="Sign in first") from error
+        except Missing:  # it has ended
+            return None
+
+    def required(self, req: Request) -> User:
+        """Who is signed in. Raises PageProblem where nobody is."""
+        user = self.user(req)
+        if user is None:
+            raise PageProblem(403, _SIGN_IN_FIRST, title="Sign in first")
+        return user
 
     def invited(self, secret: str) -> User:
         """Whose a sign-in link is. Raises PageProblem."""

@@ -1,0 +1,162 @@
+"""The handlers of the home page, of /search/ and of /tags/: series by words, tags and owner."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Callable, Iterable
+from functools import partial
+from urllib.parse import unquote
+
+import falcon
+from falcon import Request, Response
+
+from timetric.server import atom, fields
+from timetric.server.access import series_url
+from timetric.server.body import Fields, read_semicolon_query
+from timetric.server.identity import Identity
+from timetric.server.listing import MOST, PER_PAGE, Asked, Item, Listing, thick, thin
+from timetric.server.pages import OFTEN_ASKED, show
+from timetric.server.problem import Problem
+from timetric.server.storage import Search, Series, Storage, User
+
+#: The most that is looked for at once: characters and words of ``q``, and tags.
+_LONGEST, _WORDS, _TAGS = 1000, 50, 20
+
+_LAST_PAGE = 10**9
+_NUMBER = re.compile("0*[1-9][0-9]{0,9}")
+_FORM = re.compile(r"(?:(?P<tags>.*)/)?results\.(?P<form>[^/]*)", re.DOTALL)
+
+
+class HomeResource:
+    """What stands at the service's own address."""
+
+    def __init__(self, storage: Storage) -> None:
+        self._storage = storage
+
+    def on_get(self, req: Request, resp: Response) -> None:
+        found = self._storage.search(Search(viewer=req.context.viewer(req), limit=PER_PAGE))
+        items = _items(req, found.series, self._storage)
+        show(req, resp, "home", cache_control=OFTEN_ASKED, items=items)
+
+
+class DescriptionResource:
+    """/search/description.xml: how to search here."""
+
+    def on_get(self, req: Request, resp: Response) -> None:
+        resp.data, resp.content_type = atom.description(req.context.base_url), atom.DESCRIPTION_TYPE
+
+
+class SearchResource:
+    """/search/ and /tags/A;B/, each with results.FORM behind it or without."""
+
+    def __init__(self, storage: Storage, identity: Identity) -> None:
+        self._storage = storage
+        self._identity = identity
+
+    def on_get(self, req: Request, resp: Response, form: str = "") -> None:
+        self._answer(req, resp, form, ())
+
+    def on_get_tags(self, req: Request, resp: Response, path: str = "") -> None:
+        match = _FORM.fullmatch(path)
+        tags, form = (match["tags"] or "", match["form"]) if match else (path, "")
+        self._answer(req, resp, form, _tags(tags))
+
+    def _answer(self, req: Request, resp: Response, form: str, tags: tuple[str, ...]) -> None:
+        if form not in _FORMS:
+            raise falcon.HTTPNotFound
+        asked = _asked(read_semicolon_query(req), tags)
+        viewer = self._viewer(req, form, asked)
+        own = viewer.name if viewer and asked.owner == "me" else None
+        search = Search(
+            words=_words(asked.q),
+            tags=tags,
+            owner=own or asked.owner or None,
+            viewer=viewer,
+            limit=asked.per_page,
+            offset=(asked.page - 1) * asked.per_page,
+        )
+        found = self._storage.search(search)
+        items = _items(req, found.series, None if form in _WITHOUT_POINTS else self._storage)
+        listing = Listing(req.context.base_url, asked, found.total, items)
+        links = listing.links(form).items()
+        resp.set_header("Link", ", ".join(f'<{url}>; rel="{name}"' for name, url in links))
+        _FORMS[form](req, resp, listing)
+
+    def _viewer(self, req: Request, form: str, asked: Asked) -> User | None:
+        """Who asks. A browser that is signed in is known to pages only. Raises Problem."""
+        user = self._identity.user(req)
+        if user is None and not form:
+            user = req.context.viewer(req)
+        return user or (self._identity.required(req) if asked.owner == "me" else None)
+
+
+def _send_page(req: Request, resp: Response, listing: Listing) -> None:
+    show(req, resp, "search", cache_control=OFTEN_ASKED, q=listing.asked.q, listing=listing)
+
+
+def _send_atom(req: Request, resp: Response, listing: Listing) -> None:
+    resp.data, resp.content_type = atom.feed(listing), atom.MEDIA_TYPE
+
+
+def _send_json(
+    item: Callable[[Item], dict[str, object]], req: Request, resp: Response, listing: Listing
+) -> None:
+    resp.data, resp.content_type = listing.as_json(item), "application/json"
+
+
+#: By the name of each form; "" is what has none.
+_FORMS: dict[str, Callable[[Request, Response, Listing], None]] = {
+    "": _send_page,
+    "atom": _send_atom,
+    "thin.json": partial(_send_json, thin),
+    "thick.json": partial(_send_json, thick),
+    "fat.json": partial(_send_json, thick),
+}
+_WITHOUT_POINTS = {"atom", "thin.json"}
+
+
+def _items(req: Request, series: Iterable[Series], points: Storage | None) -> list[Item]:
+    """The series, with their latest points out of the store that is given."""
+    latest = (lambda _: None) if points is None else points.latest
+    return [Item(each, series_url(req, each), latest(each)) for each in series]
+
+
+def _asked(query: Fields, tags: tuple[str, ...]) -> Asked:
+    q, owner = fields.text(query, "q"), fields.text(query, "u")
+    if len(q) > _LONGEST:
+        raise Problem(400, f"q has {len(q)} characters, and {_LONGEST} are allowed.", field="q")
+    return Asked(
+        q,
+        owner,
+        tags,
+        _number(query, "p", usual=1, most=_LAST_PAGE),
+        _number(query, "n", usual=PER_PAGE, most=MOST),
+    )
+
+
+def _number(query: Fields, name: str, *, usual: int, most: int) -> int:
+    text = fields.text(query, name)
+    if not text:
+        return usual
+    if not _NUMBER.fullmatch(text) or int(text) > most:
+        raise Problem(400, f"{name} is no whole number from 1 to {most}.", field=name)
+    return int(text)
+
+
+def _words(q: str) -> tuple[str, ...]:
+    """What stands in ``q`` beside letters, digits and the marks on them separates words."""
+    kept = "".join(sign if unicodedata.category(sign)[0] in "LMN" else " " for sign in q)
+    words = tuple(word for word in kept.split() if any(map(str.isalnum, word)))
+    if len(words) > _WORDS:
+        raise Problem(400, f"q has {len(words)} words, and {_WORDS} are allowed.", field="q")
+    return words
+
+
+def _tags(path: str) -> tuple[str, ...]:
+    """The tags in a path that the server has decoded once already."""
+    pieces = (unicodedata.normalize("NFC", unquote(piece)).strip() for piece in path.split(";"))
+    tags = tuple(dict.fromkeys(piece for piece in pieces if piece))
+    if len(tags) > _TAGS:
+        raise Problem(400, f"There are {len(tags)} tags, and {_TAGS} are allowed.")
+    return tags
