@@ -54,6 +54,9 @@ class TimetricSession:
     def read_all(self, series: str) -> bytes:
         return self._wire.get(f"{self._paths[series]}csv/")
 
+    def find(self, query: str) -> bytes:
+        return self._wire.get(f"/search/results.thick.json?{query}")
+
     def rows(self, csv: bytes) -> int:
         return csv.count(b"\n")
 
