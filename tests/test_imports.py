@@ -40,7 +40,7 @@ server.atom
 server.credentials server.body server.site server.keyring
 server.callback server.signature
 server.assets
-server.fields server.pages server.identity
+server.fields server.pages server.identity server.item
 server.access server.session
 server.reading server.series server.search server.account server.oauth
 server.app

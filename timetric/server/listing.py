@@ -1,10 +1,8 @@
-"""A page of what a search has found: the addresses around it, and its items as JSON; pure."""
+"""A page of what a search has found, and the addresses of the pages around it; pure."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from urllib.parse import quote, urlencode
 
 from timetric.points import Point
@@ -51,11 +49,11 @@ class Asked(NamedTuple):
 
 
 class Item(NamedTuple):
-    """A series that was found, its own address, and its latest point."""
+    """A series that was found, its latest point, where it is asked for, and its own address."""
 
     series: Series
-    url: str
     latest: Point | None
+    url: str
 
 
 class Listing(NamedTuple):
@@ -85,16 +83,6 @@ class Listing(NamedTuple):
             pages["next"] = here + 1
         return {name: self.url(form, page) for name, page in pages.items()}
 
-    def as_json(self, item: Callable[[Item], dict[str, Any]]) -> bytes:
-        """The page with its items as ``thin`` or ``thick`` gives them."""
-        document = {
-            "results": [item(each) for each in self.items],
-            "total": self.total,
-            "page": self.asked.page,
-            "per_page": self.asked.per_page,
-        }
-        return json.dumps(document, allow_nan=False).encode("ascii")
-
 
 def tag_path(*tags: str) -> str:
     """Where the series with all these tags are listed, below the base URL.
@@ -104,32 +92,3 @@ def tag_path(*tags: str) -> str:
     """
     once = (quote(tag, safe="").replace(".", "%2E") for tag in tags)
     return f"tags/{';'.join(quote(tag, safe='') for tag in once)}/"
-
-
-def thin(item: Item) -> dict[str, Any]:
-    """What names a series."""
-    series = item.series
-    return {"name": series.id, "title": series.metadata.title, "url": item.url}
-
-
-def thick(item: Item) -> dict[str, Any]:
-    """All that a series says of itself, and its latest point; times are Unix seconds."""
-    series, about = item.series, item.series.metadata
-    timestamp, value = item.latest or (None, None)
-    return {
-        **thin(item),
-        "caption": about.caption,
-        "description": about.description,
-        "tags": about.tags,
-        "unit": about.unit,
-        "source": about.source,
-        "source_url": about.source_url,
-        "latitude": about.latitude,
-        "longitude": about.longitude,
-        "owner": series.owner.name,
-        "public": about.public,
-        "created": series.created,
-        "updated": series.updated,
-        "points": series.points,
-        "latest": {"timestamp": timestamp, "value": value},
-    }

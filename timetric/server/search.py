@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
 import unicodedata
 from collections.abc import Callable, Iterable
-from functools import partial
 from urllib.parse import unquote
 
 import falcon
@@ -15,7 +15,8 @@ from timetric.server import atom, fields
 from timetric.server.access import series_url
 from timetric.server.body import Fields, read_semicolon_query
 from timetric.server.identity import Identity
-from timetric.server.listing import MOST, PER_PAGE, Asked, Item, Listing, thick, thin
+from timetric.server.item import thick_item, thin_item
+from timetric.server.listing import MOST, PER_PAGE, Asked, Item, Listing
 from timetric.server.pages import OFTEN_ASKED, show
 from timetric.server.problem import Problem
 from timetric.server.storage import Search, Series, Storage, User
@@ -99,27 +100,36 @@ def _send_atom(req: Request, resp: Response, listing: Listing) -> None:
     resp.data, resp.content_type = atom.feed(listing), atom.MEDIA_TYPE
 
 
-def _send_json(
-    item: Callable[[Item], dict[str, object]], req: Request, resp: Response, listing: Listing
-) -> None:
-    resp.data, resp.content_type = listing.as_json(item), "application/json"
+def _send_thin(req: Request, resp: Response, listing: Listing) -> None:
+    _send_json(resp, listing, [thin_item(item.series, item.url) for item in listing.items])
+
+
+def _send_thick(req: Request, resp: Response, listing: Listing) -> None:
+    _send_json(resp, listing, [thick_item(*item) for item in listing.items])
+
+
+def _send_json(resp: Response, listing: Listing, results: list[dict[str, object]]) -> None:
+    asked = listing.asked
+    page = {"total": listing.total, "page": asked.page, "per_page": asked.per_page}
+    resp.text = json.dumps({"results": results, **page}, allow_nan=False)
+    resp.content_type = "application/json"
 
 
 #: By the name of each form; "" is what has none.
 _FORMS: dict[str, Callable[[Request, Response, Listing], None]] = {
     "": _send_page,
     "atom": _send_atom,
-    "thin.json": partial(_send_json, thin),
-    "thick.json": partial(_send_json, thick),
-    "fat.json": partial(_send_json, thick),
+    "thin.json": _send_thin,
+    "thick.json": _send_thick,
+    "fat.json": _send_thick,
 }
 _WITHOUT_POINTS = {"atom", "thin.json"}
 
 
 def _items(req: Request, series: Iterable[Series], points: Storage | None) -> list[Item]:
-    """The series, with their latest points out of the store that is given."""
+    """The series, with their latest points out of the store, where that is given."""
     latest = (lambda _: None) if points is None else points.latest
-    return [Item(each, series_url(req, each), latest(each)) for each in series]
+    return [Item(each, latest(each), series_url(req, each)) for each in series]
 
 
 def _asked(query: Fields, tags: tuple[str, ...]) -> Asked:
