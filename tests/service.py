@@ -6,7 +6,7 @@ import base64
 import http.client
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
@@ -120,7 +120,8 @@ def running_service(path: Path, **options: Any) -> Iterator[Service]:
         yield Service(url, clock, storage, owner, *configs, keyring)
     finally:
         # in the thread of its loop, which then finds nothing left and ends
-        server.trigger.pull_trigger(lambda: server.asyncore.close_all(server._map))
+        with suppress(OSError):  # it was awake already, and has closed what would wake it
+            server.trigger.pull_trigger(lambda: server.asyncore.close_all(server._map))
         thread.join(30)
         server.task_dispatcher.shutdown()
         storage.close()
