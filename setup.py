@@ -70,7 +70,7 @@ setup(
     packages=find_packages(include=["timetric", "timetric.*"]),
     package_data={
         "timetric": ["py.typed", "data/*.csv", "data/*.txt"],
-        "timetric.server": ["templates/*", "static/*"],
+        "timetric.server": ["templates/*.html", "templates/account/*.html", "static/*"],
     },
     include_package_data=False,
     zip_safe=False,

@@ -53,7 +53,45 @@ class Browser:
         self.driver.find_element("xpath", f"//main//button[normalize-space()='{button}']").click()
 
     def follow(self, link: str) -> None:
-        self.driver.find_element("link text", link).click()
+        """The link of the page itself, or else of its head."""
+        links = self.driver.find_elements("xpath", f"//a[normalize-space()='{link}']")
+        links[-1].click()
+
+    def fill(self, **fields: str) -> None:
+        """Type into fields by their names, or choose from what they offer."""
+        for name, text in fields.items():
+            field = self.driver.find_element("xpath", f"//main//*[@id='{name}']")
+            if field.tag_name == "input":
+                field.clear()
+            field.send_keys(text)
+
+    def tick(self, label: str) -> None:
+        self.driver.find_element("xpath", f"//label[normalize-space()='{label}']").click()
+
+    def value(self, field: str) -> str:
+        return str(self.driver.find_element("id", field).get_property("value"))
+
+    def texts(self, tag: str) -> list[str]:
+        return [element.text for element in self.driver.find_elements("tag name", tag)]
+
+    def tab_to(self, name: str) -> None:
+        """Press Tab until what a screen reader calls that has the focus."""
+        from selenium.webdriver.common.keys import Keys
+
+        for _ in range(60):
+            self.type(Keys.TAB)
+            if self.focused.accessible_name == name:
+                return
+        raise AssertionError(f"no way to {name!r} by keyboard")
+
+    def allow_the_clipboard(self) -> None:
+        names = ["clipboardReadWrite", "clipboardSanitizedWrite"]
+        self.driver.execute_cdp_cmd("Browser.grantPermissions", {"permissions": names})
+
+    @property
+    def clipboard(self) -> str:
+        script = "navigator.clipboard.readText().then(arguments[0])"
+        return str(self.driver.execute_async_script(script))
 
     def type(self, *keys: str) -> None:
         """Press keys, wherever the focus is."""
@@ -113,8 +151,9 @@ class Browser:
         self.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": media})
 
     def _axe(self) -> list[Any]:
-        axe = files("selenium_axe_python").joinpath("axe-core/axe.min.js").read_text("utf-8")
-        self.driver.execute_script(axe)
+        if not self.driver.execute_script("return Boolean(window.axe)"):
+            axe = files("selenium_axe_python").joinpath("axe-core/axe.min.js")
+            self.driver.execute_script(axe.read_text("utf-8"))
         run = "axe.run().then(found => arguments[0](found.violations))"
         violations = self.driver.execute_async_script(run)
         return [

@@ -128,7 +128,7 @@ def running_service(path: Path, **options: Any) -> Iterator[Service]:
 
 
 def _config(storage: Storage, user: User, url: str) -> dict[str, Any]:
-    token, secret = make_token(storage, user, "test", clock=lambda: NOON)
+    token, secret = make_token(storage.accounts, user, "test", clock=lambda: NOON)
     return {
         "url": url,
         "authtype": "apitoken",

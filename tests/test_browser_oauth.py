@@ -153,3 +153,22 @@ def test_whoever_is_not_signed_in_yet_comes_back_after_that(
     assert browser.shows("This link has ended", "link-ended")
     browser.open(url)
     assert browser.shows("Let Office plotter use your data?")
+
+
+def test_signing_in_by_password_leads_back_to_the_application(
+    machine: Machine,  # noqa: F811
+    service: Service,
+    browser: Browser,
+) -> None:
+    machine.run("user", "passwd", "owner", "--stdin", input="correct horse battery\n")
+    program = client(machine, service)
+    token = program.get_request_token()
+    browser.open(program.get_authorize_url(token))
+    browser.fill(name="owner", password="correct horse battery")
+    browser.press("Sign in")
+    assert browser.shows("Let Office plotter use your data?")
+    browser.press("Authorize")
+    assert browser.shows("enter this PIN")
+    program.get_access_token(token, browser.pin)
+    assert works(program)
+    assert browser.faults() == []

@@ -29,7 +29,7 @@ dance series
 client
 __init__
 
-server.columns server.metadata server.problem
+server.columns server.metadata server.problem server.names server.attempts
 server.blocks server.intake
 server.storage.errors server.storage.accounts
 server.storage.grants
@@ -37,25 +37,31 @@ server.storage
 server.storage.*
 server.listing
 server.atom
-server.credentials server.body server.site server.keyring
-server.callback server.signature
+server.credentials server.body server.site server.keyring server.usage
+server.callback server.signature server.password server.cookie
 server.assets
 server.fields server.pages server.identity server.item
 server.access server.session
-server.reading server.series server.search server.account server.oauth
+server.reading server.series server.search server.oauth
+server.account.form server.account.agent
+server.account.expiry
+server.account.sign_in server.account.overview server.account.password server.account.sessions
+server.account.tokens server.account.applications server.account.authorized
+server.account
 server.app
 server
 server.serve
 
-demo
+demo store
+admin
 commands
 cli
 __main__
 """
 
-COMMAND_LINE = {"cli", "commands", "demo", "__main__"}
+COMMAND_LINE = {"cli", "commands", "admin", "store", "demo", "__main__"}
 PURE = {"timestamps", "points", "oauth1"} | {
-    f"server.{name}" for name in ("columns", "blocks", "listing", "atom")
+    f"server.{name}" for name in ("columns", "blocks", "listing", "atom", "account.agent")
 }
 SHARED = {"exceptions", "timestamps", "points"}  # what the service's end takes of the client's
 

@@ -6,11 +6,11 @@ import hashlib
 import re
 from collections.abc import Iterator
 from html import unescape
-from urllib.parse import quote, urlencode, urlsplit
+from urllib.parse import parse_qs, quote, urlencode, urlsplit
 
 import pytest
 
-from tests.dancing import FORM, Browser, signed_in
+from tests.dancing import FORM, Browser, link, signed_in
 from tests.service import Reply, Service, basic, running_service
 
 #: What browsers ask for when a person opens an address.
@@ -78,7 +78,7 @@ def test_a_page_runs_and_loads_nothing_from_elsewhere(service: Service, path: st
 def test_a_page_that_shows_who_is_signed_in_is_not_shared(service: Service) -> None:
     path = make(service, "Shared", public=True)
     for page in (signed_in(service).get("/"), signed_in(service).get(path)):
-        assert b'<span class="name">owner</span>' in page.body
+        assert b"Account of </span>owner" in page.body
         assert page.headers["Cache-Control"] == "private, no-cache"
         assert page.headers["Vary"] == "Cookie"
     assert b"Sign in" in service.send("GET", "/").body
@@ -131,3 +131,18 @@ def test_a_person_is_told_by_a_page_and_a_program_is_not(service: Service) -> No
         assert (page.status, reply.status) == (status, status)
         assert b'<form class="search"' in page.body
         assert reply.headers["Content-Type"] == "application/problem+json"
+
+
+@pytest.mark.parametrize("path", ["/search/?q=a%26b", "/series/x%C3%A9/?y=1"])
+def test_sign_in_leads_back_to_the_page(service: Service, path: str) -> None:
+    page = service.send("GET", path, headers=PERSON).body.decode()
+    [address] = set(re.findall(r'href="([^"]*sign-in/[^"]*)"', page))
+    steps, _, query = parse_qs(urlsplit(unescape(address)).query)["next"][0].partition("?")
+    assert f"/{steps}/?{query}" == path
+
+
+def test_a_sign_in_link_stands_in_no_other_address(service: Service) -> None:
+    path = link(service)
+    page = service.send("GET", path, headers=PERSON)
+    assert page.status == 200
+    assert path.split("/")[3] not in page.body.decode()

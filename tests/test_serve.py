@@ -82,11 +82,12 @@ class Machine:
     def command(self, *arguments: object) -> list[str]:
         return [sys.executable, "-m", "timetric", *map(str, arguments)]
 
-    def run(self, *arguments: object) -> subprocess.CompletedProcess[str]:
+    def run(self, *arguments: object, input: str = "") -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             self.command(*arguments),
             cwd=self.home,
             env=self.environment,
+            input=input,
             capture_output=True,
             text=True,
             timeout=HANG,

@@ -13,6 +13,7 @@ import pytest
 
 from tests.dancing import signed_in
 from tests.service import Reply, Service, basic, running_service
+from tests.test_pages import PERSON
 from timetric.server.columns import from_points
 from timetric.server.credentials import make_id
 from timetric.server.metadata import Metadata
@@ -276,6 +277,12 @@ def test_ones_own_need_to_know_who_asks(service: Service) -> None:
         reply = service.send("GET", f"/search/{form and f'results.{form}'}?u=me")
         assert reply.status == 401
         assert reply.headers["WWW-Authenticate"] == 'Basic realm="Timetric"'
+
+
+def test_a_person_is_asked_to_sign_in_first(service: Service) -> None:
+    page = service.send("GET", "/search/?u=me", headers=PERSON)
+    assert page.status == 403
+    assert b"Sign in first" in page.body
 
 
 @pytest.mark.parametrize("form", FORMS)

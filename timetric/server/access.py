@@ -24,7 +24,7 @@ class Access:
 
     def to_create(self, req: Request) -> User:
         """Who will own what is made. Raises Problem."""
-        return self._identity.required(req)
+        return self._identity.writer(req)
 
     def to_read(self, req: Request, id: str) -> Series:
         """The series, when whoever asks may read it. Raises Problem."""
@@ -38,7 +38,7 @@ class Access:
 
     def to_write(self, req: Request, id: str) -> Series:
         """The series, when whoever asks may write to it. Raises Problem."""
-        user = self._identity.required(req)
+        user = self._identity.writer(req)
         series = self._find(id, self._storage.known_series)
         if series and series.owner == user:
             return series

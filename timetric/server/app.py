@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 from falcon import App, HTTPError, Request, Response
 
 from timetric.exceptions import InvalidPoint
+from timetric.server import account
 from timetric.server.access import Access
-from timetric.server.account import SignInLinkResource, SignInResource
 from timetric.server.assets import AssetResource
 from timetric.server.body import PIECE, BodyKeeper
 from timetric.server.credentials import Random
@@ -31,7 +31,17 @@ from timetric.server.series import CreateResource, SeriesResource
 from timetric.server.session import Sessions
 from timetric.server.signature import Signatures
 from timetric.server.site import Site
-from timetric.server.storage import Full, Missing, NotNumeric, Rewritten, Storage, Unavailable
+from timetric.server.storage import (
+    Full,
+    Missing,
+    NotNumeric,
+    OverQuota,
+    Quota,
+    Rewritten,
+    Storage,
+    Unavailable,
+)
+from timetric.server.usage import Usage
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -53,6 +63,7 @@ _PROBLEMS: dict[type[Exception], Callable[[Any], Problem]] = {
     BadMetadata: lambda error: Problem(400, f"{error}.", field=error.field),
     Missing: lambda error: Problem(404, "There is no such series any more."),
     NotNumeric: lambda error: Problem(409, f"{error}."),
+    OverQuota: lambda error: Problem(403, f"Nothing was stored: {error}."),
     Rewritten: lambda error: Problem(503, f"{error}; read it again.", retry_after=1),
     Unavailable: lambda error: Problem(503, "The store is not ready; try again.", retry_after=5),
     Full: lambda error: Problem(507, "The service's disk is full; nothing was stored."),
@@ -74,16 +85,18 @@ def build_app(
     clock: Callable[[], float],
     random: Random,
     max_body: int,
+    signup: Quota | None,
 ) -> WSGIApplication:
     """The whole app; the arguments are create_app's."""
     app = App()
     app.add_middleware(BodyKeeper())
     app.add_middleware(site)
     app.req_options.strip_url_path_trailing_slash = True  # so no route has one
-    signatures = Signatures(storage.grants, keyring, clock, max_body)
-    sessions = Sessions(storage.accounts, clock, random)
+    usage = Usage(clock)
+    signatures = Signatures(storage.grants, keyring, usage, clock, max_body)
+    sessions = Sessions(storage.accounts, usage, clock, random, signup)
     app.add_middleware(Viewers(sessions.user))
-    identity = Identity(ApiToken(storage.accounts), OAuthSignature(signatures))
+    identity = Identity(ApiToken(storage.accounts, usage, clock), OAuthSignature(signatures))
     access = Access(storage, identity)
     app.add_route("/create", CreateResource(storage, access, clock, random, max_body))
     app.add_route("/series/{id}", SeriesResource(storage, access, clock, max_body))
@@ -96,8 +109,9 @@ def build_app(
     app.add_route("/oauth/request_token", RequestTokenResource(*dance))
     app.add_route("/oauth/access_token", AccessTokenResource(*dance))
     app.add_route("/oauth/authorize", AuthorizeResource(storage.grants, keyring, sessions, clock))
-    app.add_route("/account/sign-in", SignInResource())
-    app.add_route("/account/sign-in/{secret}", SignInLinkResource(sessions))
+    account.add_routes(
+        app, storage, keyring, sessions, clock, random, open_signup=signup is not None
+    )
     search = SearchResource(storage, identity)
     app.add_route("/search", search)
     app.add_route("/search/results.{form}", search)

@@ -14,7 +14,7 @@ from timetric.server.credentials import Random, make_secret
 from timetric.server.keyring import ACCESS_TOKEN, REQUEST_TOKEN, VERIFIER, Keyring
 from timetric.server.pages import PageProblem, show
 from timetric.server.problem import Problem
-from timetric.server.session import Sessions, check_origin
+from timetric.server.session import Sessions
 from timetric.server.signature import WRONG, Signatures
 from timetric.server.storage import Application, Grants, Missing, RequestToken, User
 
@@ -137,7 +137,6 @@ class AuthorizeResource:
         show(req, resp, "authorize", *targets, token=token, user=user, callback=callback)
 
     def on_post(self, req: Request, resp: Response) -> None:
-        check_origin(req)
         user = self._sessions.required(req)
         fields = read_form(req, TEXT).fields
         token, callback = self._asked(fields, user)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from http import HTTPStatus
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from falcon import Request, Response
 from jinja2 import Environment, PackageLoader
+from markupsafe import Markup
 
 from timetric.points import format_value
 from timetric.server.assets import address
@@ -22,16 +23,19 @@ _POLICY = (
     "frame-ancestors 'none'; form-action 'self'"
 )
 
-#: For pages that hold no secret and show who is signed in.
+#: The Cache-Control of pages that hold no secret, but show who is signed in.
 OFTEN_ASKED = "private, no-cache"
 
 
-def _moment(timestamp: float) -> str:
+def _moment(timestamp: float) -> Markup:
     """A time to the minute, as people read it."""
-    return f"{format_iso(timestamp)[:16].replace('T', ' ')} UTC"
+    iso = format_iso(timestamp)[:16]
+    return Markup('<time datetime="{}Z">{} UTC</time>').format(iso, iso.replace("T", " "))
 
 
-_templates = Environment(loader=PackageLoader("timetric.server"), autoescape=True)
+_templates = Environment(
+    loader=PackageLoader("timetric.server"), autoescape=True, auto_reload=False
+)
 _templates.filters |= {
     "time": format_iso,
     "moment": _moment,
@@ -56,32 +60,33 @@ class Viewers:
         req.context.viewer = self._viewer
 
 
-def show(
-    req: Request,
-    resp: Response,
-    name: str,
-    *targets: str,
-    cache_control: str = "no-store",
-    **values: object,
-) -> None:
-    """Answer with the page made from the template of that name.
+def show(req: Request, resp: Response, name: str, *targets: str, **values: object) -> None:
+    """Answer with the page made from the template of that name; it is kept nowhere.
 
     Its forms may go to this service, and to the ``targets`` that it redirects them to: browsers
     apply the policy to redirects too.
     """
     resp.content_type = "text/html; charset=utf-8"
     resp.set_header("Content-Security-Policy", " ".join([_POLICY, *targets]))
-    resp.set_header("Cache-Control", cache_control)
+    resp.set_header("Cache-Control", "no-store")
     resp.set_header("Vary", "Cookie")
     resp.set_header("Referrer-Policy", "same-origin")
-    layout = {"root": root(req), "viewer": req.context.viewer(req)}
+    layout = {
+        "root": root(req),
+        "sign_in": sign_in_address(req),
+        "viewer": req.context.viewer(req),
+    }
     resp.text = _templates.get_template(f"{name}.html").render(layout | values)
 
 
-def show_problem(req: Request, resp: Response, problem: Problem) -> None:
-    """Answer with the page that tells a problem; the status is set by the caller."""
+def show_problem(
+    req: Request, resp: Response, problem: Problem, name: str = "problem", **values: object
+) -> None:
+    """Answer with a page that tells a problem: one of its own, or the form that it is about."""
     title = problem.members.get("title", HTTPStatus(problem.status).phrase)
-    show(req, resp, "problem", title=title, detail=problem.detail)
+    resp.status = problem.status
+    resp.set_headers(problem.headers)
+    show(req, resp, name, problem=problem, title=title, **values)
 
 
 def is_for_a_person(req: Request) -> bool:
@@ -92,3 +97,12 @@ def is_for_a_person(req: Request) -> bool:
 def root(req: Request) -> str:
     """The path that all of the service's paths begin with."""
     return f"{urlsplit(req.context.base_url).path.rstrip('/')}/"
+
+
+def sign_in_address(req: Request) -> str:
+    """The path of the page to sign in, which leads back to what is asked for here."""
+    address = f"{root(req)}account/sign-in/"
+    if req.method != "GET" or req.path.startswith("/account/sign-"):  # a link's path is secret
+        return address
+    asked = quote(req.path.lstrip("/")) + (f"?{req.query_string}" if req.query_string else "")
+    return f"{address}?next={quote(asked, safe='')}"

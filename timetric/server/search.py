@@ -17,7 +17,7 @@ from timetric.server.body import Fields, read_semicolon_query
 from timetric.server.identity import Identity
 from timetric.server.item import thick_item, thin_item
 from timetric.server.listing import MOST, PER_PAGE, Asked, Item, Listing
-from timetric.server.pages import OFTEN_ASKED, show
+from timetric.server.pages import OFTEN_ASKED, PageProblem, is_for_a_person, show
 from timetric.server.problem import Problem
 from timetric.server.storage import Search, Series, Storage, User
 
@@ -38,7 +38,8 @@ class HomeResource:
     def on_get(self, req: Request, resp: Response) -> None:
         found = self._storage.search(Search(viewer=req.context.viewer(req), limit=PER_PAGE))
         items = _items(req, found.series, self._storage)
-        show(req, resp, "home", cache_control=OFTEN_ASKED, items=items)
+        show(req, resp, "home", items=items)
+        resp.set_header("Cache-Control", OFTEN_ASKED)
 
 
 class DescriptionResource:
@@ -89,11 +90,20 @@ class SearchResource:
         user = self._identity.user(req)
         if user is None and not form:
             user = req.context.viewer(req)
-        return user or (self._identity.required(req) if asked.owner == "me" else None)
+        if user is None and asked.owner == "me":
+            raise _stranger(req)
+        return user
+
+
+def _stranger(req: Request) -> Problem:
+    if is_for_a_person(req):
+        return PageProblem(403, "Your own series are found once you have.", title="Sign in first")
+    return Problem(401, "To find your own series, send an API token or an OAuth signature.")
 
 
 def _send_page(req: Request, resp: Response, listing: Listing) -> None:
-    show(req, resp, "search", cache_control=OFTEN_ASKED, q=listing.asked.q, listing=listing)
+    show(req, resp, "search", q=listing.asked.q, listing=listing)
+    resp.set_header("Cache-Control", OFTEN_ASKED)
 
 
 def _send_atom(req: Request, resp: Response, listing: Listing) -> None:

@@ -68,12 +68,12 @@ class SeriesResource:
             req,
             resp,
             "series",
-            cache_control=OFTEN_ASKED,
             series=series,
             about=series.metadata,
             latest=self._storage.latest(series),
             url=series_url(req, series),
         )
+        resp.set_header("Cache-Control", OFTEN_ASKED)
 
     def on_post(self, req: Request, resp: Response, id: str) -> None:
         series = self._access.to_write(req, id)

@@ -19,9 +19,9 @@ if (navigator.clipboard) {
       }
       setTimeout(() => { told.textContent = ""; }, 4000);
     });
-    const line = document.createElement("p");
+    const line = document.createElement("div");
     line.className = "copying";
     line.append(button, told);
-    source.closest("pre, p, dd").after(line);
+    source.parentElement.localName === "pre" ? source.parentElement.after(line) : source.after(line);
   }
 }

@@ -15,12 +15,22 @@ from typing import NamedTuple, Protocol
 from timetric.points import Point, Value
 from timetric.server.columns import Columns
 from timetric.server.metadata import Metadata
-from timetric.server.storage.accounts import Accounts, Token, User
+from timetric.server.storage.accounts import (
+    Account,
+    Accounts,
+    Belongings,
+    Opening,
+    Quota,
+    Session,
+    Token,
+    User,
+)
 from timetric.server.storage.errors import (
     Damaged,
     Full,
     Missing,
     NotNumeric,
+    OverQuota,
     Rewritten,
     StorageError,
     Taken,
@@ -30,18 +40,24 @@ from timetric.server.storage.grants import AccessToken, Application, Grants, Req
 
 __all__ = [
     "AccessToken",
+    "Account",
     "Accounts",
     "Application",
+    "Belongings",
     "Damaged",
     "Found",
     "Full",
     "Grants",
     "Missing",
     "NotNumeric",
+    "Opening",
+    "OverQuota",
+    "Quota",
     "RequestToken",
     "Rewritten",
     "Search",
     "Series",
+    "Session",
     "Storage",
     "StorageError",
     "Taken",
@@ -111,7 +127,7 @@ class Storage(Protocol):
     def create(
         self, id: str, owner: User, metadata: Metadata, points: Columns, now: float
     ) -> Series:
-        """Make a series with its first points. Raises Taken."""
+        """Make a series with its first points. Raises Taken, OverQuota; Missing without owner."""
 
     def series(self, id: str) -> Series:
         """Raises Missing."""
@@ -126,19 +142,22 @@ class Storage(Protocol):
         """Those that fit the words best come first; without words, the newest."""
 
     def merge(self, series: Series, points: Columns, now: float) -> None:
-        """Add points; one at a timestamp that exists replaces it. Raises Missing."""
+        """Add points; one at a timestamp that exists replaces it. Raises OverQuota, Missing."""
 
     def replace(self, series: Series, points: Columns, now: float) -> None:
-        """Put these points in the place of the whole history. Raises Missing."""
+        """Put these points in the place of the whole history. Raises OverQuota, Missing."""
 
     def clear(self, series: Series, start: float, end: float, now: float) -> None:
         """Take away the points with ``start <= t < end``. Raises Missing."""
 
     def append(self, series: Series, value: Value, now: float) -> Point:
-        """Add a value at ``now``, or at the next free instant where a point stands there."""
+        """Add a value at ``now``, or at the next free instant. Raises OverQuota, Missing."""
 
     def increment(self, series: Series, amount: float, now: float) -> Point:
-        """Add latest + amount, stamped after the latest point. Raises NotNumeric, Missing."""
+        """Add latest + amount, stamped after the latest point.
+
+        Raises NotNumeric, OverQuota, Missing.
+        """
 
     def latest(self, series: Series) -> Point | None:
         """The last point, or None where there is none."""

@@ -27,6 +27,7 @@ from timetric.server.storage.database import Database
 from timetric.server.storage.history import History
 from timetric.server.storage.known import Known
 from timetric.server.storage.migrations import migrate
+from timetric.server.storage.quota import check_series
 from timetric.server.storage.rows import insert
 from timetric.server.storage.sqlite_accounts import SqliteAccounts
 from timetric.server.storage.sqlite_grants import SqliteGrants
@@ -71,6 +72,7 @@ class SqliteStorage:
                 " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
             )
             row = (id, owner.key, *_fields(metadata), now, now)
+            check_series(db, owner)
             key = insert(db, f"there is a series {id} already", statement, row)
             put(Tables(db, key), now)
 

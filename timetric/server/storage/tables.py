@@ -15,6 +15,7 @@ from timetric.server.blocks import Corrupt, decode
 from timetric.server.columns import Columns, unbox
 from timetric.server.storage import Damaged, Missing, bodies
 from timetric.server.storage.parcel import Change, Kept, Packer, Parcel, Span
+from timetric.server.storage.quota import check_points
 
 _BLOCK = """SELECT blocks.key, first, final, size, codec, crc, times, vals
     FROM blocks JOIN bodies ON bodies.key = blocks.key"""
@@ -91,7 +92,7 @@ class Tables:
         return State(tail, generation, -math.inf if final is None else final)
 
     def touch(self, now: float, *, points: int = 0, tail: int = 0, generation: int = 0) -> None:
-        """Note a write, and how many points and tail rows there are more. Raises Missing."""
+        """Note a write, and how many points and tail rows are more. Raises OverQuota, Missing."""
         touched = self._db.execute(
             "UPDATE series SET updated = ?, version = version + 1, points = points + ?,"
             " tail = tail + ?, generation = generation + ? WHERE key = ?",
@@ -99,6 +100,8 @@ class Tables:
         )
         if not touched.rowcount:
             raise Missing("the series is gone")
+        if points > 0:
+            check_points(self._db, self._series)
 
     def count(self, *, points: int, tail: int) -> None:
         """Note how many points and tail rows there are more, or fewer; no write of a user's."""
@@ -106,6 +109,8 @@ class Tables:
             "UPDATE series SET points = points + ?, tail = tail + ? WHERE key = ?",
             (points, tail, self._series),
         )
+        if points > 0:
+            check_points(self._db, self._series)
 
     def drop_all(self) -> None:
         """Take away the whole history."""
