@@ -11,7 +11,7 @@ from urllib.parse import quote, urlencode
 
 import pytest
 
-from tests.dancing import signed_in
+from tests.dancing import HEADER, QUERY, entrusted, signed_in
 from tests.service import Reply, Service, basic, running_service
 from tests.test_pages import PERSON
 from timetric.server.columns import from_points
@@ -277,6 +277,16 @@ def test_ones_own_need_to_know_who_asks(service: Service) -> None:
         reply = service.send("GET", f"/search/{form and f'results.{form}'}?u=me")
         assert reply.status == 401
         assert reply.headers["WWW-Authenticate"] == 'Basic realm="Timetric"'
+
+
+@pytest.mark.parametrize("place", [HEADER, QUERY])
+def test_an_application_finds_its_users_own(service: Service, place: str) -> None:
+    put(service, "Private power", "public data", "a/b", public=False)
+    path = "/tags/public%2520data;a%252Fb/results.thin.json?q=power&u=me"
+    reply = entrusted(service).send("GET", path, signature_type=place)
+    assert reply.status == 200
+    assert [item["title"] for item in json.loads(reply.body)["results"]] == ["Private power"]
+    assert "oauth" not in reply.headers["Link"]
 
 
 def test_a_person_is_asked_to_sign_in_first(service: Service) -> None:
