@@ -120,7 +120,7 @@ def running_service(path: Path, **options: Any) -> Iterator[Service]:
         yield Service(url, clock, storage, owner, *configs, keyring)
     finally:
         # in the thread of its loop, which then finds nothing left and ends
-        with suppress(OSError):  # it was awake already, and has closed what would wake it
+        with suppress(OSError):  # the loop was awake already, and has closed what would wake it
             server.trigger.pull_trigger(lambda: server.asyncore.close_all(server._map))
         thread.join(30)
         server.task_dispatcher.shutdown()

@@ -89,6 +89,13 @@ def test_an_ipv6_network_counts_as_one_address(service: Service) -> None:
     assert sign_in(service, "owner", GOOD, "2001:db8:0:1::1").status == 303
 
 
+def test_an_ipv4_address_in_ipv6_is_one_by_itself(service: Service) -> None:
+    for _ in range(10):
+        assert sign_in(service, "owner", WRONG, f"::ffff:{HERE}").status == 403
+    assert sign_in(service, "owner", GOOD, HERE).status == 429
+    assert sign_in(service, "owner", GOOD, f"::ffff:{THERE}").status == 303
+
+
 def test_wrong_links_are_limited_by_address(service: Service) -> None:
     browser, right = Browser(service), link(service)
     statuses = [

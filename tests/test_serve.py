@@ -35,7 +35,7 @@ class Service:
         self.process = process
         assert process.stdout is not None
         self.lines = [process.stdout.readline().rstrip("\n") for _ in range(3)]
-        found = re.fullmatch(r"Listening on (http://\S+/)", self.lines[0])
+        found = re.fullmatch(r"Listening on (https?://\S+/)", self.lines[0])
         assert found, (self.lines, process.stderr and process.stderr.read())
         self.url = found[1]
 

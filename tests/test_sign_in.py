@@ -147,9 +147,24 @@ def test_a_form_from_elsewhere_does_nothing(
     assert browser.decides(begun).status == 200
 
 
-def test_a_browser_that_tells_only_the_origin_is_believed(service: Service) -> None:
-    own = {"Origin": service.url.rstrip("/")}
-    assert Browser(service).post(link(service), headers=own).status == 200
+@pytest.mark.parametrize(
+    "headers",
+    [{"Origin": "OURS"}, {"Sec-Fetch-Site": "none"}, {"Sec-Fetch-Site": "same-origin"}],
+    ids=str,
+)
+def test_a_form_that_a_browser_says_is_ours_is_taken(service: Service, headers: Headers) -> None:
+    own = service.url.rstrip("/")
+    headers = {name: text.replace("OURS", own) for name, text in headers.items()}
+    assert Browser(service).post(link(service), headers=headers).status == 200
+
+
+def test_a_session_keeps_no_more_than_200_characters_of_its_browser(tmp_path: Path) -> None:
+    with running_service(tmp_path) as service:
+        headers = {"Sec-Fetch-Site": "same-origin", "User-Agent": "x" * 300}
+        assert Browser(service).post(link(service), headers=headers).status == 200
+        accounts = service.storage.accounts
+        [session] = accounts.sessions_of(service.owner, service.clock())
+        assert session.agent == "x" * 200
 
 
 def test_the_page_names_the_application_and_shows_no_markup_of_its_name(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from timetric.server.columns import EMPTY
 from timetric.server.storage import (
     AccessToken,
     Account,
+    Accounts,
     Application,
     Belongings,
     Missing,
@@ -55,6 +56,12 @@ def opening(digest: bytes, now: float = 50.0, old: bytes | None = None) -> Openi
     return Opening(digest, now, now + 100.0, "Some browser", "192.0.2.1", old)
 
 
+def open_session(accounts: Accounts, user: User, opened: Opening) -> None:
+    """As by a link."""
+    accounts.put_link(user, b"a link", opened.now + 1)
+    accounts.sign_in(b"a link", opened)
+
+
 # users
 
 
@@ -91,7 +98,7 @@ def test_a_password_is_set_and_ends_the_other_sessions(
 ) -> None:
     accounts = storage.accounts
     for digest, user in ((b"one", owner), (b"two", owner), (b"theirs", other)):
-        accounts.open_session(user, opening(digest))
+        open_session(accounts, user, opening(digest))
     assert accounts.password("owner") is None
     accounts.set_password(owner, "a hash", keep=b"two")
     assert accounts.password("owner") == "a hash"
@@ -108,15 +115,15 @@ def test_who_is_disabled_is_let_in_by_nothing_until_enabled(storage: Storage, ow
     accounts = storage.accounts
     accounts.set_password(owner, "a hash")
     accounts.add_token(owner, "laptop", "key", b"digest", 2.0)
+    open_session(accounts, owner, opening(b"session"))
     accounts.put_link(owner, b"link", 100.0)
-    accounts.open_session(owner, opening(b"session"))
     accounts.set_disabled(owner, disabled=True)
     assert accounts.password("owner") is None
     for refused in (
         lambda: accounts.token("key"),
         lambda: accounts.link(b"link", 60.0),
         lambda: accounts.sign_in(b"link", opening(b"new")),
-        lambda: accounts.open_session(owner, opening(b"new")),
+        lambda: accounts.open_session(owner, opening(b"new"), "a hash"),
         lambda: accounts.session(b"session", 60.0),
     ):
         with pytest.raises(Missing):
@@ -161,8 +168,8 @@ def test_a_user_is_removed_with_all_that_is_theirs_and_no_more(
         storage.create(id, user, METADATA, many, 2.0)
         storage.append(storage.series(id), 1.0, 9000.0)
         accounts.add_token(user, "laptop", f"key of {user.name}", b"digest", 2.0)
+        open_session(accounts, user, opening(b"session of " + user.name.encode()))
         accounts.put_link(user, user.name.encode(), 100.0)
-        accounts.open_session(user, opening(b"session of " + user.name.encode()))
         application = Application(f"app of {user.name}", "Plotter", user, None, False, 2.0)
         grants.add_application(application)
         for grantor in (owner, other):
@@ -362,10 +369,20 @@ def test_a_link_expires_and_the_next_one_replaces_it(storage: Storage, owner: Us
     assert accounts.sign_in(b"second", opening(b"session", 99.0)) == owner
 
 
+def test_a_session_by_a_password_needs_it_to_be_so_still(storage: Storage, owner: User) -> None:
+    accounts = storage.accounts
+    accounts.set_password(owner, "a hash")
+    accounts.open_session(owner, opening(b"first"), "a hash")
+    accounts.set_password(owner, "another")
+    with pytest.raises(Missing):
+        accounts.open_session(owner, opening(b"late"), "a hash")
+    assert accounts.sessions_of(owner, 60.0) == []
+
+
 def test_a_new_session_ends_the_one_that_it_replaces(storage: Storage, owner: User) -> None:
     accounts = storage.accounts
-    accounts.open_session(owner, opening(b"first"))
-    accounts.open_session(owner, opening(b"second", 51.0, old=b"first"))
+    open_session(accounts, owner, opening(b"first"))
+    open_session(accounts, owner, opening(b"second", 51.0, old=b"first"))
     with pytest.raises(Missing):
         accounts.session(b"first", 52.0)
     [session] = accounts.sessions_of(owner, 52.0)
@@ -375,7 +392,7 @@ def test_a_new_session_ends_the_one_that_it_replaces(storage: Storage, owner: Us
 def test_a_session_that_is_seen_lives_on(storage: Storage, owner: User) -> None:
     accounts = storage.accounts
     for digest, now in ((b"first", 50.0), (b"second", 51.0)):
-        accounts.open_session(owner, opening(digest, now))
+        open_session(accounts, owner, opening(digest, now))
     first = accounts.session(b"first", 60.0)
     accounts.note_visit(first, 120.0, 220.0)
     assert accounts.session(b"first", 219.0).last_seen == 120.0
@@ -386,7 +403,7 @@ def test_a_session_that_is_seen_lives_on(storage: Storage, owner: User) -> None:
 def test_sessions_are_ended_by_their_user_only(storage: Storage, owner: User, other: User) -> None:
     accounts = storage.accounts
     for digest, user in ((b"a", owner), (b"b", owner), (b"c", owner), (b"theirs", other)):
-        accounts.open_session(user, opening(digest))
+        open_session(accounts, user, opening(digest))
     key = accounts.session(b"a", 60.0).key
     with pytest.raises(Missing):
         accounts.end_session(other, key)

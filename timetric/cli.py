@@ -18,6 +18,7 @@ from timetric.store import CommandError
 from timetric.timestamps import END, parse_timestamp
 
 DEFAULT_DATA, DEFAULT_HOST, DEFAULT_PORT = "timetric-data", "127.0.0.1", 8000
+SIGNUP_SERIES, SIGNUP_POINTS = 100, 1_000_000
 DEFAULT_URL = f"http://{DEFAULT_HOST}:{DEFAULT_PORT}/"
 
 #: How long from now: a number and a unit, in seconds.
@@ -73,7 +74,7 @@ def _parser() -> argparse.ArgumentParser:
     data.add_argument(
         "--data",
         metavar="DIR",
-        type=lambda text: Path(text).absolute(),
+        type=_path,
         default=Path(DEFAULT_DATA).absolute(),
         help=f"where the service keeps its data (./{DEFAULT_DATA})",
     )
@@ -85,7 +86,7 @@ def _parser() -> argparse.ArgumentParser:
     key.add_argument(
         "--secret-key-file",
         metavar="FILE",
-        type=lambda text: Path(text).absolute(),
+        type=_path,
         help="holds the key that OAuth secrets are derived from (secret.key in the data directory)",
     )
     _add_serve(names, [data, key])
@@ -126,18 +127,37 @@ def _add_serve(names: Any, parents: list[argparse.ArgumentParser]) -> None:
         help="believe X-Forwarded-Proto and X-Forwarded-For of proxies on this machine, and at "
         "these addresses",
     )
-    tls = ("--tls-cert", "to speak https: the certificate with its chain (PEM)")
-    for flag, what in (tls, ("--tls-key", "its key (PEM), without a passphrase")):
-        serve.add_argument(flag, metavar="FILE", type=lambda t: Path(t).absolute(), help=what)
+    serve.add_argument(
+        "--tls-cert",
+        metavar="FILE",
+        type=_path,
+        help="to speak https: the certificate with its chain (PEM)",
+    )
+    serve.add_argument(
+        "--tls-key", metavar="FILE", type=_path, help="its key (PEM), without a passphrase"
+    )
+    _add_signup(serve)
+    serve.set_defaults(run=commands.serve)
+
+
+def _add_signup(serve: argparse.ArgumentParser) -> None:
     serve.add_argument(
         "--open-signup", action="store_true", help="let strangers make accounts in the browser"
     )
-    signup = (("--signup-series", 100, "series"), ("--signup-points", 1_000_000, "points"))
-    for flag, most, what in signup:
-        serve.add_argument(
-            flag, metavar="N", type=_count, default=most, help=f"{what} each of them may have"
-        )
-    serve.set_defaults(run=commands.serve)
+    serve.add_argument(
+        "--signup-series",
+        metavar="N",
+        type=_count,
+        default=SIGNUP_SERIES,
+        help=f"series that each of them may have ({SIGNUP_SERIES:,})",
+    )
+    serve.add_argument(
+        "--signup-points",
+        metavar="N",
+        type=_count,
+        default=SIGNUP_POINTS,
+        help=f"points that each of them may have ({SIGNUP_POINTS:,})",
+    )
 
 
 def _add_user(names: Any, data: argparse.ArgumentParser, url: argparse.ArgumentParser) -> None:
@@ -248,6 +268,10 @@ def _add_store(names: Any, data: argparse.ArgumentParser) -> None:
 
 
 # what a flag or argument may be
+
+
+def _path(text: str) -> Path:
+    return Path(text).absolute()
 
 
 def _port(text: str) -> int:

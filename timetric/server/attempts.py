@@ -84,4 +84,6 @@ def network(address: str) -> str:
         return address
     if parsed.version == 4:
         return address
+    if parsed.ipv4_mapped is not None:  # as a socket for both kinds tells it
+        return str(parsed.ipv4_mapped)
     return str(ipaddress.ip_network((parsed.packed, _NETWORK), strict=False))

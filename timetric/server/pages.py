@@ -101,8 +101,8 @@ def root(req: Request) -> str:
 
 def sign_in_address(req: Request) -> str:
     """The path of the page to sign in, which leads back to what is asked for here."""
-    address = f"{root(req)}account/sign-in/"
+    page = f"{root(req)}account/sign-in/"
     if req.method != "GET" or req.path.startswith("/account/sign-"):  # a link's path is secret
-        return address
+        return page
     asked = quote(req.path.lstrip("/")) + (f"?{req.query_string}" if req.query_string else "")
-    return f"{address}?next={quote(asked, safe='')}"
+    return f"{page}?next={quote(asked, safe='')}"

@@ -36,6 +36,7 @@ LINK, IDLE = 15 * 60, 30 * _DAY
 _AGENT = 200  # characters that are kept of what a browser says it is
 _NAME = 65  # characters by which a name is told from others
 
+_WRONG = "The name or the password is wrong."
 _NO_LINK = (
     "A sign-in link works once, within 15 minutes, unless another has been made since. For a new "
     "one, type where the service runs: timetric user signin-link NAME."
@@ -105,13 +106,13 @@ class Sessions:
         account = f"{place} {name[:_NAME]}"
         with self._counted((attempts.SIGN_IN, account), (attempts.SIGN_INS, place)):
             kept = self._accounts.password(name)
-            if not self._passwords.is_right(password, kept):
-                raise PageProblem(403, "The name or the password is wrong.", title="Not signed in")
+            if not self._passwords.is_right(password, kept) or kept is None:
+                raise PageProblem(403, _WRONG, title="Not signed in")
         try:
             user = self._accounts.user(name)
-            self._open(req, resp, user)
-        except Missing as error:  # removed or disabled in this moment
-            raise PageProblem(403, "The account has ended.", title="Not signed in") from error
+            self._open(req, resp, user, kept)
+        except Missing as error:  # removed, disabled or given another password in this moment
+            raise PageProblem(403, _WRONG, title="Not signed in") from error
         return user
 
     def invited(self, req: Request, secret: str) -> User:
@@ -143,8 +144,9 @@ class Sessions:
         _check_password(name, password)
         place = _place(req)
         with self._counted((attempts.SIGN_INS, place)):
-            user = self._add_user(name, self._passwords.hash(password), self._quota, place)
-        self._open(req, resp, user)
+            kept = self._passwords.hash(password)
+            user = self._add_user(name, kept, self._quota, place)
+        self._open(req, resp, user, kept)
         return user
 
     def sign_out(self, req: Request, resp: Response) -> None:
@@ -181,10 +183,10 @@ class Sessions:
             self._attempts.give_back(attempts.SIGN_UPS, place)
             raise PageProblem(409, f"{error}; choose another name.", field="name") from error
 
-    def _open(self, req: Request, resp: Response, user: User) -> None:
-        """Raises Missing where the user is disabled or gone."""
+    def _open(self, req: Request, resp: Response, user: User, password: str) -> None:
+        """Open a session for a password of that hash. Raises Missing where it is so no more."""
         cookie = make_secret(self._random)
-        self._accounts.open_session(user, self._opening(req, cookie))
+        self._accounts.open_session(user, self._opening(req, cookie), password)
         give_secret(req, resp, cookie)
 
     def _opening(self, req: Request, cookie: str) -> Opening:

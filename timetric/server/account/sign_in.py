@@ -28,7 +28,8 @@ class SignInResource:
         self._open_signup = open_signup
 
     def on_get(self, req: Request, resp: Response) -> None:
-        values = {"typed": read_query(req), "open_signup": self._open_signup}
+        back = {"next": read_query(req).get("next", [""])}
+        values = {"typed": back, "open_signup": self._open_signup}
         show(req, resp, "account/sign-in", done=said(req, _DONE), **values)
 
     def on_post(self, req: Request, resp: Response) -> None:

@@ -156,8 +156,8 @@ class Accounts(Protocol):
     def sign_in(self, link: bytes, opening: Opening) -> User:
         """Spend a link for a session. Raises Missing, as ``link`` does."""
 
-    def open_session(self, user: User, opening: Opening) -> None:
-        """Raises Missing where the user is disabled or gone."""
+    def open_session(self, user: User, opening: Opening, password: str) -> None:
+        """Raises Missing where the user is disabled or gone, or has another password's hash."""
 
     def session(self, digest: bytes, now: float) -> Session:
         """Raises Missing, also where it has expired or its user is disabled."""

@@ -188,10 +188,11 @@ class SqliteAccounts:
 
         return self._database.write(job)
 
-    def open_session(self, user: User, opening: Opening) -> None:
+    def open_session(self, user: User, opening: Opening, password: str) -> None:
         def job(db: sqlite3.Connection) -> None:
-            statement = "SELECT 1 FROM users WHERE key = ? AND NOT disabled"
-            found(db.execute(statement, (user.key,)).fetchone(), _no_user(user))
+            statement = "SELECT 1 FROM users WHERE key = ? AND password = ? AND NOT disabled"
+            row = db.execute(statement, (user.key, password)).fetchone()
+            found(row, f"nobody signs in as {user.name!r} with this password any more")
             _open(db, user, opening)
 
         self._database.write(job)
