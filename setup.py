@@ -26,8 +26,10 @@ ARROW = ["pyarrow>=15" + SERVICE]  # reads large uploads twice as fast
 PANDAS = ["pandas>=2"]
 TEST = [
     "build>=1.2",
+    "feedparser>=6",
     "flask>=3",  # the example in docs/webapp
     "hypothesis>=6.100",
+    "lxml>=5",  # holds feeds against the schema of Atom
     "mypy>=1.19",
     "oauthlib>=3.2.2,<5",  # another's view of our signatures
     "pytest>=8.3",

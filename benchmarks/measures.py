@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
-from benchmarks import reads, space, uploads, writes
+from benchmarks import reads, searches, space, uploads, writes
 from benchmarks.stage import Actor, Stage
 
 
@@ -77,4 +77,16 @@ MEASURES = [
     Measure("many", "load {series:,} series of {small:,}", "s", space.many("load"), once=True),
     Measure("many-read", "read one of these", "ms", space.many("read"), once=True),
     Measure("many-disk", "bytes a point of these", "B", space.many("disk"), once=True),
+    Measure(
+        "newest",
+        "the newest of {searched:,} series",
+        "ms",
+        searches.search("newest"),
+        30,
+        once=True,
+    ),
+    Measure(
+        "common", "... with a word that half have", "ms", searches.search("common"), 100, once=True
+    ),
+    Measure("rare", "... with a word that one has", "ms", searches.search("rare"), 5, once=True),
 ]

@@ -17,7 +17,10 @@ T = TypeVar("T")
 
 
 class Sizes(NamedTuple):
-    """How much is measured: rows, series, requests a median, seconds of writing."""
+    """How much is measured: rows, series, requests a median, seconds of writing.
+
+    ``searched`` is the series among which some are found.
+    """
 
     large: int
     huge: int
@@ -25,10 +28,11 @@ class Sizes(NamedTuple):
     series: int
     requests: int
     seconds: float
+    searched: int
 
 
-FULL = Sizes(1_000_000, 10_000_000, 1000, 10_000, 300, 3.0)
-QUICK = Sizes(20_000, 50_000, 1000, 20, 20, 0.3)
+FULL = Sizes(1_000_000, 10_000_000, 1000, 10_000, 300, 3.0, 100_000)
+QUICK = Sizes(20_000, 50_000, 1000, 20, 20, 0.3, 300)
 
 _names = (f"s{number}" for number in itertools.count())
 

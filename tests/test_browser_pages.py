@@ -37,7 +37,7 @@ def test_the_pages_look_as_they_should(service: Service, browser: Browser) -> No
     make(service, LONG, public=True)
     browser.open(service.url)
     assert browser.shows("Newest series", "home")
-    browser.open(f"{service.url}search/?q=o")
+    browser.open(f"{service.url}search/")
     assert browser.shows("2 found", "search")
     browser.follow("Office power")
     assert browser.shows("14.25", "series")
@@ -48,6 +48,26 @@ def test_the_pages_look_as_they_should(service: Service, browser: Browser) -> No
     assert browser.faults() == []
     browser.open(f"{service.url}nothing/")
     assert browser.shows("There is nothing at this address", "not-found")
+
+
+def test_one_goes_from_page_to_page_and_from_tag_to_tag(service: Service, browser: Browser) -> None:
+    for number in range(7):
+        make(service, f"Office {number}", "public data", f"{number % 2}/2", public=True)
+    browser.open(f"{service.url}search/?q=office&n=3")
+    assert browser.shows("1 to 3 of 7")
+    browser.follow("Next")
+    assert browser.shows("4 to 6 of 7", "search-pages")
+    browser.follow("Next")
+    assert browser.shows("7 to 7 of 7")
+    browser.follow("Previous")
+    assert browser.shows("4 to 6 of 7")
+    browser.follow("Office 2")
+    browser.follow("0/2")
+    assert browser.shows("Series tagged “0/2”")
+    assert browser.shows("4 found", "search-tag")
+    browser.follow("owner")
+    assert browser.shows("Series by owner")
+    assert browser.shows("7 found")
 
 
 def test_a_search_takes_no_mouse(service: Service, browser: Browser) -> None:

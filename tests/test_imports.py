@@ -36,6 +36,8 @@ server.storage.errors server.storage.accounts
 server.storage.grants
 server.storage
 server.storage.*
+server.listing
+server.atom
 server.credentials server.body server.site server.keyring server.usage
 server.callback server.signature server.password server.cookie
 server.assets
@@ -61,9 +63,11 @@ __main__
 """
 
 COMMAND_LINE = {"cli", "commands", "admin", "store", "demo", "__main__"}
-PURE = {"timestamps", "points", "oauth1", "server.columns", "server.blocks", "server.formats"}
-PURE |= {"server.account.agent", "server.receipt", "server.storage.tally"}
-PURE |= {"server.buckets", "server.aggregates", "server.thinning"}
+PURE = {"timestamps", "points", "oauth1", "server.account.agent", "server.storage.tally"} | {
+    f"server.{name}"
+    for name in ("columns", "blocks", "buckets", "aggregates", "thinning", "formats", "receipt")
+}
+PURE |= {"server.listing", "server.atom"}
 SHARED = {"exceptions", "timestamps", "points"}  # what the service's end takes of the client's
 
 #: What the client's end may import when it is imported, beside the standard library.

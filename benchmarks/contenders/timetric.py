@@ -58,6 +58,9 @@ class TimetricSession:
         fields = {"every": f"{width}s", "aggregate": "mean", "start": start, "end": end}
         return self.rows(self._wire.get(f"{self._paths[series]}csv/?{urlencode(fields)}"))
 
+    def find(self, query: str) -> bytes:
+        return self._wire.get(f"/search/results.thick.json?{query}")
+
     def rows(self, csv: bytes) -> int:
         return csv.count(b"\n")
 

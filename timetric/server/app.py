@@ -31,7 +31,7 @@ from timetric.server.pages import PageProblem, Viewers, is_for_a_person, show_pr
 from timetric.server.problem import Problem
 from timetric.server.reading import PointsResource, ValueResource
 from timetric.server.router import Router
-from timetric.server.search import HomeResource, SearchResource
+from timetric.server.search import DescriptionResource, HomeResource, SearchResource
 from timetric.server.series import CreateResource, SeriesResource
 from timetric.server.session import Sessions
 from timetric.server.signature import Signatures
@@ -132,7 +132,13 @@ def build_app(
     account.add_routes(
         app, storage, keyring, sessions, clock, random, open_signup=signup is not None
     )
-    app.add_route("/search", SearchResource(storage))
+    search = SearchResource(storage, identity)
+    app.add_route("/search", search)
+    app.add_route("/search/results.{form}", search)
+    app.add_route("/search/description.xml", DescriptionResource())
+    for tags in ("/tags", "/tag"):
+        app.add_route(tags, search, suffix="tags")
+        app.add_route(tags + "/{path:path}", search, suffix="tags")
     app.add_route("/static/{name}", AssetResource())
     app.add_route("/", HomeResource(storage))
     app.add_error_handler((Problem, *_PROBLEMS), _answer)

@@ -6,6 +6,11 @@ from timetric.points import Point
 from timetric.server.storage import Series
 
 
+def thin_item(series: Series, url: str) -> dict[str, object]:
+    """What names a series that stands at ``url``."""
+    return {"name": series.id, "title": series.metadata.title, "url": url}
+
+
 def thick_item(series: Series, latest: Point | None, url: str) -> dict[str, object]:
     """All there is to say of a series that stands at ``url``; None for what is not given.
 
@@ -13,9 +18,7 @@ def thick_item(series: Series, latest: Point | None, url: str) -> dict[str, obje
     """
     about, point = series.metadata, latest or (None, None)
     return {
-        "name": series.id,
-        "title": about.title,
-        "url": url,
+        **thin_item(series, url),
         "caption": about.caption,
         "description": about.description or None,
         "tags": about.tags,

@@ -13,6 +13,7 @@ from markupsafe import Markup
 from timetric.points import format_value
 from timetric.server.assets import address
 from timetric.server.callback import origin
+from timetric.server.listing import tag_path
 from timetric.server.problem import Problem
 from timetric.server.storage import User
 from timetric.timestamps import format_iso
@@ -44,6 +45,7 @@ _templates.filters |= {
     "value": format_value,
     "origin": origin,
     "asset": address,
+    "tag_path": tag_path,
 }
 
 

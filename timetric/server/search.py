@@ -1,15 +1,32 @@
-"""The handlers of the home page and of /search/: series by their titles, the newest first."""
+"""The handlers of the home page, of /search/ and of /tags/: series by words, tags and owner."""
 
 from __future__ import annotations
 
+import json
+import re
+import unicodedata
+from collections.abc import Callable, Iterable
+from urllib.parse import unquote
+
+import falcon
 from falcon import Request, Response
 
-from timetric.server.body import only, read_query
-from timetric.server.pages import OFTEN_ASKED, show
-from timetric.server.storage import Storage
+from timetric.server import atom, fields
+from timetric.server.access import series_url
+from timetric.server.body import Fields, read_semicolon_query
+from timetric.server.identity import Identity
+from timetric.server.item import thick_item, thin_item
+from timetric.server.listing import MOST, PER_PAGE, Asked, Item, Listing
+from timetric.server.pages import OFTEN_ASKED, PageProblem, is_for_a_person, show
+from timetric.server.problem import Problem
+from timetric.server.storage import Search, Series, Storage, User
 
-#: How many series a page shows.
-MOST = 20
+#: The most that is looked for at once: characters and words of ``q``, and tags.
+_LONGEST, _WORDS, _TAGS = 1000, 50, 20
+
+_LAST_PAGE = 10**9
+_NUMBER = re.compile("0*[1-9][0-9]{0,9}")
+_FORM = re.compile(r"(?:(?P<tags>.*)/)?results\.(?P<form>[^/]*)", re.DOTALL)
 
 
 class HomeResource:
@@ -19,19 +36,147 @@ class HomeResource:
         self._storage = storage
 
     def on_get(self, req: Request, resp: Response) -> None:
-        found = self._storage.titled("", req.context.viewer(req), MOST)
-        show(req, resp, "home", found=found)
+        found = self._storage.search(Search(viewer=req.context.viewer(req), limit=PER_PAGE))
+        items = _items(req, found.series, self._storage)
+        show(req, resp, "home", items=items)
         resp.set_header("Cache-Control", OFTEN_ASKED)
+
+
+class DescriptionResource:
+    """/search/description.xml: how to search here."""
+
+    def on_get(self, req: Request, resp: Response) -> None:
+        resp.data, resp.content_type = atom.description(req.context.base_url), atom.DESCRIPTION_TYPE
 
 
 class SearchResource:
-    """Public series, and those of whoever is signed in, whose title holds ``q``."""
+    """/search/ and /tags/A;B/, each with results.FORM behind it or without."""
 
-    def __init__(self, storage: Storage) -> None:
+    def __init__(self, storage: Storage, identity: Identity) -> None:
         self._storage = storage
+        self._identity = identity
 
-    def on_get(self, req: Request, resp: Response) -> None:
-        words = (only(read_query(req), "q") or "").strip()
-        found = self._storage.titled(words, req.context.viewer(req), MOST)
-        show(req, resp, "search", q=words, found=found, most=MOST)
-        resp.set_header("Cache-Control", OFTEN_ASKED)
+    def on_get(self, req: Request, resp: Response, form: str = "") -> None:
+        self._answer(req, resp, form, ())
+
+    def on_get_tags(self, req: Request, resp: Response, path: str = "") -> None:
+        match = _FORM.fullmatch(path)
+        tags, form = (match["tags"] or "", match["form"]) if match else (path, "")
+        self._answer(req, resp, form, _tags(tags))
+
+    def _answer(self, req: Request, resp: Response, form: str, tags: tuple[str, ...]) -> None:
+        if form not in _FORMS:
+            raise falcon.HTTPNotFound
+        asked = _asked(read_semicolon_query(req), tags)
+        viewer = self._viewer(req, form, asked)
+        own = viewer.name if viewer and asked.owner == "me" else None
+        search = Search(
+            words=_words(asked.q),
+            tags=tags,
+            owner=own or asked.owner or None,
+            viewer=viewer,
+            limit=asked.per_page,
+            offset=(asked.page - 1) * asked.per_page,
+        )
+        found = self._storage.search(search)
+        items = _items(req, found.series, None if form in _WITHOUT_POINTS else self._storage)
+        listing = Listing(req.context.base_url, asked, found.total, items)
+        links = listing.links(form).items()
+        resp.set_header("Link", ", ".join(f'<{url}>; rel="{name}"' for name, url in links))
+        _FORMS[form](req, resp, listing)
+
+    def _viewer(self, req: Request, form: str, asked: Asked) -> User | None:
+        """Who asks. A browser that is signed in is known to pages only. Raises Problem."""
+        user = self._identity.user(req)
+        if user is None and not form:
+            user = req.context.viewer(req)
+        if user is None and asked.owner == "me":
+            raise _stranger(req)
+        return user
+
+
+def _stranger(req: Request) -> Problem:
+    if is_for_a_person(req):
+        return PageProblem(403, "Your own series are found once you have.", title="Sign in first")
+    return Problem(401, "To find your own series, send an API token or an OAuth signature.")
+
+
+def _send_page(req: Request, resp: Response, listing: Listing) -> None:
+    show(req, resp, "search", q=listing.asked.q, listing=listing)
+    resp.set_header("Cache-Control", OFTEN_ASKED)
+
+
+def _send_atom(req: Request, resp: Response, listing: Listing) -> None:
+    resp.data, resp.content_type = atom.feed(listing), atom.MEDIA_TYPE
+
+
+def _send_thin(req: Request, resp: Response, listing: Listing) -> None:
+    _send_json(resp, listing, [thin_item(item.series, item.url) for item in listing.items])
+
+
+def _send_thick(req: Request, resp: Response, listing: Listing) -> None:
+    _send_json(resp, listing, [thick_item(*item) for item in listing.items])
+
+
+def _send_json(resp: Response, listing: Listing, results: list[dict[str, object]]) -> None:
+    asked = listing.asked
+    page = {"total": listing.total, "page": asked.page, "per_page": asked.per_page}
+    resp.text = json.dumps({"results": results, **page}, allow_nan=False)
+    resp.content_type = "application/json"
+
+
+#: By the name of each form; "" is what has none.
+_FORMS: dict[str, Callable[[Request, Response, Listing], None]] = {
+    "": _send_page,
+    "atom": _send_atom,
+    "thin.json": _send_thin,
+    "thick.json": _send_thick,
+    "fat.json": _send_thick,
+}
+_WITHOUT_POINTS = {"atom", "thin.json"}
+
+
+def _items(req: Request, series: Iterable[Series], points: Storage | None) -> list[Item]:
+    """The series, with their latest points out of the store, where that is given."""
+    latest = (lambda _: None) if points is None else points.latest
+    return [Item(each, latest(each), series_url(req, each)) for each in series]
+
+
+def _asked(query: Fields, tags: tuple[str, ...]) -> Asked:
+    q, owner = fields.text(query, "q"), fields.text(query, "u")
+    if len(q) > _LONGEST:
+        raise Problem(400, f"q has {len(q)} characters, and {_LONGEST} are allowed.", field="q")
+    return Asked(
+        q,
+        owner,
+        tags,
+        _number(query, "p", usual=1, most=_LAST_PAGE),
+        _number(query, "n", usual=PER_PAGE, most=MOST),
+    )
+
+
+def _number(query: Fields, name: str, *, usual: int, most: int) -> int:
+    text = fields.text(query, name)
+    if not text:
+        return usual
+    if not _NUMBER.fullmatch(text) or int(text) > most:
+        raise Problem(400, f"{name} is no whole number from 1 to {most}.", field=name)
+    return int(text)
+
+
+def _words(q: str) -> tuple[str, ...]:
+    """What stands in ``q`` beside letters, digits and the marks on them separates words."""
+    kept = "".join(sign if unicodedata.category(sign)[0] in "LMN" else " " for sign in q)
+    words = tuple(word for word in kept.split() if any(map(str.isalnum, word)))
+    if len(words) > _WORDS:
+        raise Problem(400, f"q has {len(words)} words, and {_WORDS} are allowed.", field="q")
+    return words
+
+
+def _tags(path: str) -> tuple[str, ...]:
+    """The tags in a path that the server has decoded once already."""
+    pieces = (unicodedata.normalize("NFC", unquote(piece)).strip() for piece in path.split(";"))
+    tags = tuple(dict.fromkeys(piece for piece in pieces if piece))
+    if len(tags) > _TAGS:
+        raise Problem(400, f"There are {len(tags)} tags, and {_TAGS} are allowed.")
+    return tags

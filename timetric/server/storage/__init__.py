@@ -54,6 +54,7 @@ __all__ = [
     "Changed",
     "Conflict",
     "Damaged",
+    "Found",
     "Full",
     "Grants",
     "Missing",
@@ -64,6 +65,7 @@ __all__ = [
     "RequestToken",
     "Reused",
     "Rewritten",
+    "Search",
     "Series",
     "Session",
     "Storage",
@@ -104,6 +106,28 @@ class Window(NamedTuple):
     descending: bool = False
 
 
+class Search(NamedTuple):
+    """Which series to find: public ones, and the viewer's own, that have all of ``words`` and tags.
+
+    A word is letters and digits; it stands in title, caption, description or tags, whatever its
+    case and accents. The last one may be the beginning of a word. ``owner`` is a user's name.
+    """
+
+    words: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+    owner: str | None = None
+    viewer: User | None = None
+    limit: int = 20
+    offset: int = 0
+
+
+class Found(NamedTuple):
+    """How many series a search finds, and those from its offset on, as many as its limit."""
+
+    total: int
+    series: list[Series]
+
+
 class Storage(Protocol):
     """What the service needs of an engine. All methods may be called from any thread."""
 
@@ -133,11 +157,8 @@ class Storage(Protocol):
         That is ``updated``, ``points``, ``version`` and ``generation``. Raises Missing.
         """
 
-    def titled(self, words: str, user: User | None, most: int) -> list[Series]:
-        """So many series with the words in their title, the newest first.
-
-        Those that are public, and the user's own. A letter's case does not count in ASCII.
-        """
+    def search(self, search: Search) -> Found:
+        """Those that fit the words best come first; without words, the newest."""
 
     def amend(
         self, series: Series, changes: Mapping[str, Any], now: float, terms: Terms = PLAIN

@@ -11,12 +11,13 @@ from typing import Any
 from timetric.server.columns import Columns
 from timetric.server.metadata import Metadata
 from timetric.server.receipt import Receipt, Terms
-from timetric.server.storage import Missing, Series, User
+from timetric.server.storage import Found, Missing, Search, Series, User
 from timetric.server.storage.bodies import sweep
 from timetric.server.storage.database import Database
 from timetric.server.storage.history import History
 from timetric.server.storage.quota import check_series
 from timetric.server.storage.rows import insert
+from timetric.server.storage.sqlite_search import find
 from timetric.server.storage.tables import Tables
 from timetric.server.storage.writer import Writer, check, on_terms, scope_of
 
@@ -58,14 +59,10 @@ class Catalog:
             raise Missing(f"there is no series {id}")
         return _series(row)
 
-    def titled(self, words: str, user: User | None, most: int) -> list[Series]:
+    def search(self, search: Search) -> Found:
         with self._database.reading() as db:
-            rows = db.execute(
-                f"{_SERIES} WHERE (public OR owner = ?) AND instr(lower(title), lower(?))"
-                " ORDER BY series.key DESC LIMIT ?",
-                (user and user.key, words, most),
-            ).fetchall()
-        return [_series(row) for row in rows]
+            total, keys = find(db, search)
+            return Found(total, [_found(db, key) for key in keys])
 
     def amend(self, series: Series, changes: Mapping[str, Any], now: float, terms: Terms) -> Series:
         def job(db: sqlite3.Connection) -> Series:

@@ -13,6 +13,7 @@ from timetric.server.columns import Columns, unbox
 from timetric.server.storage import Damaged
 from timetric.server.storage.database import Database
 from timetric.server.storage.parcel import Span
+from timetric.server.storage.sqlite_search import is_in_step
 from timetric.server.storage.tables import Tables
 
 
@@ -57,6 +58,8 @@ def _series_faults(db: sqlite3.Connection, series: int) -> Iterator[str]:
     stated = db.execute("SELECT points, tail FROM series WHERE key = ?", (series,)).fetchone()
     if stated not in (None, (points, len(tail))):
         yield f"it counts {stated} points and tail rows, but holds {(points, len(tail))}"
+    if not is_in_step(db, series):
+        yield "a search does not find it as it is"
 
 
 def _block_faults(db: sqlite3.Connection, span: Span, columns: Columns) -> Iterator[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterator
 from pathlib import Path
 
 from timetric.server.blocks import SIZE
@@ -129,6 +130,50 @@ MIGRATIONS = (
         PRIMARY KEY(owner, series, key)) WITHOUT ROWID;
     CREATE INDEX receipts_by_expiry ON receipts(expires);
     """,
+    """
+    -- what a search looks at, and narrow for it; the rest of its tables follow this one
+    CREATE TABLE listed(
+        series INTEGER PRIMARY KEY, owner INTEGER NOT NULL, public INTEGER NOT NULL,
+        created REAL NOT NULL);
+    CREATE INDEX listed_by_age ON listed(created, series, public, owner);
+    CREATE INDEX listed_by_owner ON listed(owner, created, series, public);
+    CREATE TABLE tagged(
+        tag TEXT NOT NULL, series INTEGER NOT NULL, PRIMARY KEY(tag, series)) WITHOUT ROWID;
+    CREATE VIRTUAL TABLE words USING fts5(
+        title, caption, tags, description, content = '',
+        tokenize = 'unicode61 remove_diacritics 2');
+    CREATE VIEW tags(tag, series) AS
+        SELECT each.value, series.key FROM series, json_each(series.tags) AS each;
+    CREATE VIEW texts(series, title, caption, tags, description) AS
+        SELECT key, title, caption, (SELECT group_concat(tag, ' ') FROM tags WHERE series = key),
+            description FROM series;
+    CREATE TRIGGER listed_put AFTER INSERT ON listed BEGIN
+        INSERT INTO tagged SELECT tag, series FROM tags WHERE series = NEW.series;
+        INSERT INTO words(rowid, title, caption, tags, description)
+            SELECT * FROM texts WHERE series = NEW.series;
+    END;
+    -- of an index without its texts a row is taken out by giving them once more
+    CREATE TRIGGER listed_taken BEFORE DELETE ON listed BEGIN
+        DELETE FROM tagged WHERE (tag, series) IN (SELECT * FROM tags WHERE series = OLD.series);
+        INSERT INTO words(words, rowid, title, caption, tags, description)
+            SELECT 'delete', * FROM texts WHERE series = OLD.series;
+    END;
+    CREATE TRIGGER series_made AFTER INSERT ON series BEGIN
+        INSERT INTO listed VALUES (NEW.key, NEW.owner, NEW.public, NEW.created);
+    END;
+    CREATE TRIGGER series_changing BEFORE UPDATE OF
+        owner, title, caption, description, tags, public ON series BEGIN
+        DELETE FROM listed WHERE series = OLD.key;
+    END;
+    CREATE TRIGGER series_changed AFTER UPDATE OF
+        owner, title, caption, description, tags, public ON series BEGIN
+        INSERT INTO listed VALUES (NEW.key, NEW.owner, NEW.public, NEW.created);
+    END;
+    CREATE TRIGGER series_gone BEFORE DELETE ON series BEGIN
+        DELETE FROM listed WHERE series = OLD.key;
+    END;
+    INSERT INTO listed SELECT key, owner, public, created FROM series;
+    """,
 )
 VERSION = len(MIGRATIONS)
 
@@ -147,13 +192,23 @@ def migrate(db: sqlite3.Connection, path: Path) -> None:
             f"{VERSION}); upgrade timetric"
         )
     for migration in MIGRATIONS[version:]:
-        for statement in migration.split(";"):
+        for statement in _statements(migration):
             db.execute(statement)
     if version == 1:
         _pack(db)
     if version < VERSION:
         db.execute(f"PRAGMA application_id = {_APPLICATION}")
         db.execute(f"PRAGMA user_version = {VERSION}")
+
+
+def _statements(script: str) -> Iterator[str]:
+    """The statements of a script; those of a trigger's body stay in it."""
+    statement = ""
+    for piece in script.split(";"):
+        statement += f"{piece};"
+        if sqlite3.complete_statement(statement):
+            yield statement
+            statement = ""
 
 
 def _pack(db: sqlite3.Connection) -> None:

@@ -10,7 +10,9 @@ from timetric.server.storage import Missing, OverQuota, User
 def check_series(db: sqlite3.Connection, owner: User) -> None:
     """Before a series is made. Raises OverQuota, and Missing where the owner is gone."""
     row = db.execute(
-        "SELECT most_series, most_series <= (SELECT count(*) FROM series WHERE owner = ?1)"
+        # without a quota nothing is counted: that would take longer with each series
+        "SELECT most_series, CASE WHEN most_series IS NOT NULL"
+        " THEN most_series <= (SELECT count(*) FROM series WHERE owner = ?1) END"
         " FROM users WHERE key = ?1",
         (owner.key,),
     ).fetchone()

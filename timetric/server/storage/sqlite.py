@@ -13,7 +13,9 @@ from timetric.server.metadata import Metadata
 from timetric.server.receipt import PLAIN, Receipt, Terms
 from timetric.server.storage import (
     Accounts,
+    Found,
     Grants,
+    Search,
     Series,
     User,
     Window,
@@ -75,8 +77,8 @@ class SqliteStorage:
     def known_series(self, id: str) -> Series:
         return self._known_series[id]
 
-    def titled(self, words: str, user: User | None, most: int) -> list[Series]:
-        return self._catalog.titled(words, user, most)
+    def search(self, search: Search) -> Found:
+        return self._catalog.search(search)
 
     def amend(
         self, series: Series, changes: Mapping[str, Any], now: float, terms: Terms = PLAIN
