@@ -11,7 +11,7 @@ import numpy as np
 
 from timetric.server.aggregates import Aggregation, Partials, Summaries
 from timetric.server.blocks import merge
-from timetric.server.columns import Columns, from_points
+from timetric.server.columns import EMPTY, Columns, from_points
 from timetric.server.storage import Rewritten, Series, Window
 from timetric.server.storage.database import Database
 from timetric.server.storage.tables import Head, Packed, Tables
@@ -129,11 +129,12 @@ def _up_to(window: Window, head: Head) -> Window:
 
 def _decoded(blocks: list[Packed]) -> Columns:
     """The points of blocks, one after another. Raises Damaged."""
+    if not blocks:
+        return EMPTY
     bounds = [0, *accumulate(block.span.size for block in blocks)]
     t, v = np.empty(bounds[-1]), np.empty(bounds[-1])
     for block in blocks:
         block.check()
-
     parts = list(zip(blocks, bounds, bounds[1:]))
 
     def fill_values() -> None:
