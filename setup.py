@@ -13,12 +13,14 @@ OAUTH = ["oauth2>=1.9.0.post1,<2"]
 SERVER = [
     "falcon>=4.2,<5" + SERVICE,
     "granian>=2.8,<3" + SERVICE,  # 2.8: a slow reader no longer fills the memory
+    "isal>=1.7,<2" + SERVICE,  # gzip at four times the speed of zlib
     "jinja2>=3.1.6,<4" + SERVICE,
     "numpy>=2" + SERVICE,  # 1.26 crashes on a date that does not exist
     "oauthlib>=3.2.2,<5" + SERVICE,
     "orjson>=3.11.9,<4" + SERVICE,  # older ones write 1e16, where repr and the client write 1e+16
     'pcodec>=1.0.4,<1.1 ; python_version == "3.10"',  # later ones have no wheel for it
     'pcodec>=1.1,<2 ; python_version >= "3.11"',
+    "tzdata>=2024.1" + SERVICE,  # time zones and their names, which not every machine has
 ]
 ARROW = ["pyarrow>=15" + SERVICE]  # reads large uploads twice as fast
 PANDAS = ["pandas>=2"]
@@ -29,8 +31,10 @@ TEST = [
     "mypy>=1.19",
     "oauthlib>=3.2.2,<5",  # another's view of our signatures
     "pytest>=8.3",
+    "requests>=2.32",  # a stranger's view of what is read
     "ruff>=0.17,<0.18",  # a newer one may format otherwise
     "selenium>=4.20",
+    "selenium-axe-python>=2.2",  # axe-core's script
     "sphinx>=7.4",
     "trustme>=1.1",
     "types-httplib2",
@@ -67,7 +71,7 @@ setup(
     packages=find_packages(include=["timetric", "timetric.*"]),
     package_data={
         "timetric": ["py.typed", "data/*.csv", "data/*.txt"],
-        "timetric.server": ["templates/*", "static/*"],
+        "timetric.server": ["templates/*.html", "templates/account/*.html", "static/*"],
     },
     include_package_data=False,
     zip_safe=False,

@@ -38,6 +38,8 @@ MEASURES = [
     Measure("latest", "latest of {large:,}", "ms", reads.latest),
     Measure("read", "read all {large:,} as CSV", "s", reads.everything),
     Measure("range", "read {small:,} of {huge:,}", "ms", reads.part),
+    Measure("buckets", "{large:,} to 1,000 means", "ms", reads.means(lambda stage: stage.large)),
+    Measure("buckets-huge", "{huge:,} to 1,000 means", "ms", reads.means(lambda stage: stage.huge)),
     Measure(
         "flat-latest", "latest: of {huge:,} over of {small:,}", "x", reads.flat_latest, wanted=1.3
     ),

@@ -13,6 +13,8 @@ from benchmarks.contenders import Session
 from benchmarks.points import STEP, Points
 from benchmarks.stage import Actor, Stage
 
+BUCKETS = 1000
+
 
 def latest(stage: Stage, actor: Actor) -> float:
     name, session, t = actor.loaded(stage.large), actor.connect(), float(stage.large.t[-1])
@@ -39,6 +41,26 @@ def part(stage: Stage, actor: Actor) -> float | None:
         _check(actor, session.rows(reply), rows)
         seconds.append(took)
     return milliseconds(seconds)
+
+
+def means(points: Callable[[Stage], Points]) -> Callable[[Stage, Actor], float | None]:
+    """The whole series to a thousand means."""
+
+    def take(stage: Stage, actor: Actor) -> float | None:
+        whole = points(stage)
+        if whole is stage.huge and not actor.contender.takes_much:
+            return None
+        name, session, width = actor.loaded(whole), actor.connect(), STEP * len(whole.t) // BUCKETS
+        start = (whole.t[0] // width + 1) * width
+        end = start + (BUCKETS - 1) * width
+        seconds = []
+        for _ in range(stage.sizes.requests // 10):
+            took, found = timed(session.means, name, float(start), float(end), width)
+            _check(actor, found, BUCKETS - 1)
+            seconds.append(took)
+        return milliseconds(seconds)
+
+    return take
 
 
 def tuples(stage: Stage, actor: Actor) -> float | None:

@@ -97,7 +97,7 @@ class Program:
 def program(service: Service, *, old: bool = False, callback: str | None = None) -> Program:
     """A new application of the owner's."""
     application = make_application(
-        service.storage,
+        service.storage.grants,
         service.owner,
         f"Plotter {secrets.token_hex(4)}",
         callback=callback,
@@ -179,7 +179,7 @@ class Browser:
 def link(service: Service, user: User | None = None) -> str:
     """The path of a new sign-in link."""
     url = make_link(
-        service.storage,
+        service.storage.accounts,
         user or service.owner,
         service.url,
         clock=service.clock,

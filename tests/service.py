@@ -6,7 +6,7 @@ import base64
 import http.client
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
@@ -120,14 +120,15 @@ def running_service(path: Path, **options: Any) -> Iterator[Service]:
         yield Service(url, clock, storage, owner, *configs, keyring)
     finally:
         # in the thread of its loop, which then finds nothing left and ends
-        server.trigger.pull_trigger(lambda: server.asyncore.close_all(server._map))
+        with suppress(OSError):  # another's wake-up was faster, and the trigger is closed by now
+            server.trigger.pull_trigger(lambda: server.asyncore.close_all(server._map))
         thread.join(30)
         server.task_dispatcher.shutdown()
         storage.close()
 
 
 def _config(storage: Storage, user: User, url: str) -> dict[str, Any]:
-    token, secret = make_token(storage, user, "test", clock=lambda: NOON)
+    token, secret = make_token(storage.accounts, user, "test", clock=lambda: NOON)
     return {
         "url": url,
         "authtype": "apitoken",

@@ -1,102 +1,22 @@
-"""The three dances in a real browser, with the client and the service as users run them.
-
-With TIMETRIC_SCREENSHOTS=DIR a picture of each page is kept there, in two widths.
-"""
+"""The three dances in a real browser, with the client and the service as users run them."""
 
 from __future__ import annotations
 
 import json
-import os
-import shutil
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
-from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
 import timetric
+from tests.browser import HANG, Browser, needed
 from tests.test_cli_apps import first_link
 from tests.test_serve import Machine, Service, machine  # noqa: F401
 
-CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
-
-pytestmark = pytest.mark.skipif(
-    not (CHROMIUM and DRIVER), reason="needs Debian's chromium and chromium-driver"
-)
-
-#: Without these Chromium looks for hosts of its own on the network.
-FLAGS = """--headless --no-sandbox --disable-gpu --disable-quic --no-first-run
-    --disable-background-networking --disable-component-update --disable-sync"""
-
-HANG = 30  # seconds
-
-
-class Browser:
-    """Chromium, as its user sees it."""
-
-    def __init__(self, profile: Path) -> None:
-        from selenium import webdriver
-
-        options = webdriver.ChromeOptions()
-        options.binary_location = str(CHROMIUM)
-        for flag in (*FLAGS.split(), f"--user-data-dir={profile}"):
-            options.add_argument(flag)
-        self.driver = webdriver.Chrome(options, webdriver.ChromeService(DRIVER))
-        self.driver.set_page_load_timeout(HANG)
-        self.pictures = os.environ.get("TIMETRIC_SCREENSHOTS")
-
-    def open(self, url: str) -> None:
-        self.driver.get(url)
-
-    def press(self, button: str) -> None:
-        self.driver.find_element("xpath", f"//button[text()='{button}']").click()
-
-    def shows(self, text: str, picture: str = "") -> bool:
-        """Whether the page says this, once it does or long has not."""
-        from selenium.common.exceptions import TimeoutException
-        from selenium.webdriver.support.ui import WebDriverWait
-
-        try:
-            WebDriverWait(self.driver, HANG).until(lambda _: text in self.text)
-        except TimeoutException:
-            return False
-        self._keep(picture)
-        return True
-
-    @property
-    def text(self) -> str:
-        return str(self.driver.execute_script("return document.body.innerText"))
-
-    @property
-    def pin(self) -> str:
-        return self.driver.find_element("class name", "pin").text
-
-    def faults(self) -> list[Any]:
-        """What the browser has refused to do on its pages, such as what a policy forbids."""
-        found: list[Any] = self.driver.get_log("browser")
-        return [entry for entry in found if "favicon" not in entry["message"]]
-
-    def _keep(self, picture: str) -> None:
-        if not (picture and self.pictures):
-            return
-        for width in (1280, 390):
-            size = {"width": width, "height": 800, "deviceScaleFactor": 1, "mobile": False}
-            self.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
-            self.driver.save_screenshot(str(Path(self.pictures) / f"{picture}-{width}.png"))
-        self.driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
-
-    @property
-    def overflows(self) -> bool:
-        """Whether a narrow telephone has to scroll sideways."""
-        size = {"width": 320, "height": 600, "deviceScaleFactor": 1, "mobile": True}
-        self.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
-        script = "return document.documentElement.scrollWidth > window.innerWidth"
-        overflows = bool(self.driver.execute_script(script))
-        self.driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
-        return overflows
+pytestmark = needed
 
 
 @pytest.fixture
@@ -138,10 +58,8 @@ def test_by_pin(machine: Machine, service: Service, signed_in: Browser) -> None:
     token = program.get_request_token()
     signed_in.open(program.get_authorize_url(token))
     assert signed_in.shows("Let Office plotter use your data?", "authorize")
-    assert not signed_in.overflows
     signed_in.press("Authorize")
     assert signed_in.shows("enter this PIN", "pin")
-    assert not signed_in.overflows
     program.get_access_token(token, signed_in.pin)
     assert works(program)
     assert signed_in.faults() == []
@@ -235,3 +153,22 @@ def test_whoever_is_not_signed_in_yet_comes_back_after_that(
     assert browser.shows("This link has ended", "link-ended")
     browser.open(url)
     assert browser.shows("Let Office plotter use your data?")
+
+
+def test_signing_in_by_password_leads_back_to_the_application(
+    machine: Machine,  # noqa: F811
+    service: Service,
+    browser: Browser,
+) -> None:
+    machine.run("user", "passwd", "owner", "--stdin", input="correct horse battery\n")
+    program = client(machine, service)
+    token = program.get_request_token()
+    browser.open(program.get_authorize_url(token))
+    browser.fill(name="owner", password="correct horse battery")
+    browser.press("Sign in")
+    assert browser.shows("Let Office plotter use your data?")
+    browser.press("Authorize")
+    assert browser.shows("enter this PIN")
+    program.get_access_token(token, browser.pin)
+    assert works(program)
+    assert browser.faults() == []

@@ -24,6 +24,10 @@ CURL = re.findall(r"^ +(curl (?:.|(?<=\\)\n)*)", PROTOCOL, re.M)
 
 COMMANDS = [
     "user signin-link",
+    "user passwd",
+    "user disable",
+    "user enable",
+    "user remove",
     "app add",
     "app token",
     "app list",

@@ -29,37 +29,41 @@ dance series
 client
 __init__
 
-server.columns server.metadata server.problem server.receipt
-server.blocks server.intake server.unpacked
+server.columns server.metadata server.problem server.names server.attempts server.receipt
+server.blocks server.buckets server.intake server.unpacked
+server.aggregates server.thinning
 server.storage.errors server.storage.accounts
 server.storage.grants
 server.storage
 server.storage.*
-server.credentials server.body server.site server.keyring
-server.callback server.signature
-server.fields server.pages server.identity server.item
-server.access server.session server.terms
-server.reading server.series server.description server.writes server.account server.oauth
+server.credentials server.body server.site server.keyring server.usage
+server.callback server.signature server.password server.cookie
+server.assets
+server.fields server.pages server.identity server.formats server.compression server.caching
+server.item
+server.access server.session server.selection server.terms
+server.cors server.router server.overview
+server.reading server.series server.search server.oauth server.description server.writes
+server.account.form server.account.agent
+server.account.expiry
+server.account.sign_in server.account.overview server.account.password server.account.sessions
+server.account.tokens server.account.applications server.account.authorized
+server.account
 server.app
 server
 server.serve
 
-demo
+demo store
+admin
 commands
 cli
 __main__
 """
 
-COMMAND_LINE = {"cli", "commands", "demo", "__main__"}
-PURE = {
-    "timestamps",
-    "points",
-    "oauth1",
-    "server.columns",
-    "server.blocks",
-    "server.receipt",
-    "server.storage.tally",
-}
+COMMAND_LINE = {"cli", "commands", "admin", "store", "demo", "__main__"}
+PURE = {"timestamps", "points", "oauth1", "server.columns", "server.blocks", "server.formats"}
+PURE |= {"server.account.agent", "server.receipt", "server.storage.tally"}
+PURE |= {"server.buckets", "server.aggregates", "server.thinning"}
 SHARED = {"exceptions", "timestamps", "points"}  # what the service's end takes of the client's
 
 #: What the client's end may import when it is imported, beside the standard library.

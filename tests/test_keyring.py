@@ -53,7 +53,7 @@ def test_a_wrong_key_is_refused(tmp_path: Path, path: Path, storage: Storage) ->
 
 def test_a_lost_key_that_secrets_came_from_is_not_replaced(path: Path, storage: Storage) -> None:
     open_keyring(path, storage)
-    make_application(storage, storage.accounts.add_user("owner", 1.0), "Plotter")
+    make_application(storage.grants, storage.accounts.add_user("owner", 1.0), "Plotter")
     path.unlink()
     with pytest.raises(StorageError, match="missing; bring it back from a backup"):
         open_keyring(path, storage)

@@ -62,6 +62,23 @@ def test_a_token_revoked_elsewhere_is_gone_at_once(storages: tuple[Storage, Stor
         thread.join()
 
 
+def test_who_is_disabled_or_removed_elsewhere_is_refused_at_once(
+    storages: tuple[Storage, Storage],
+) -> None:
+    one, other = storages
+    user = one.accounts.add_user("owner", 1.0)
+    token = one.accounts.add_token(user, "name", "key", b"digest", 1.0)
+    assert other.accounts.token("key") == token
+    one.accounts.set_disabled(user, disabled=True)
+    with pytest.raises(Missing):
+        other.accounts.token("key")
+    one.accounts.set_disabled(user, disabled=False)
+    assert other.accounts.token("key") == token
+    one.accounts.remove_user(user)
+    with pytest.raises(Missing):
+        other.accounts.token("key")
+
+
 def test_a_series_is_known_with_what_no_write_of_points_changes(
     storages: tuple[Storage, Storage],
 ) -> None:

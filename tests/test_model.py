@@ -152,6 +152,12 @@ class StoreSubject:
     def read(self, window: Window) -> list[Point]:
         return list(chain.from_iterable(map(to_points, self.store.read(self.series, window))))
 
+    def cut(self, window: Window) -> float | None:
+        return self.store.cut(self.series, window)
+
+    def may_hold_words(self, window: Window) -> bool:
+        return self.store.may_hold_words(self.series, window)
+
     def latest(self) -> Point | None:
         return self.store.latest(self.series)
 
@@ -487,6 +493,18 @@ class StoreMachine(SeriesMachine):
     def read_a_range_backwards(self, start: float, length: int, limit: int | None) -> None:
         read = self.subject.read(Window(start, start + length, limit, descending=True))
         assert exact(read) == exact(self.points(start, start + length)[::-1][:limit])
+
+    @rule(start=instants, length=lengths, data=st.data(), descending=st.booleans())
+    def find_where_a_limit_cuts(
+        self, start: float, length: int, data: st.DataObject, descending: bool
+    ) -> None:
+        points = self.points(start, start + length)
+        limit = data.draw(st.integers(1, len(points) + 2))
+        window = Window(start, start + length, limit, descending)
+        ordered = points[::-1] if descending else points
+        assert self.subject.cut(window) == (ordered[limit - 1][0] if ordered[limit:] else None)
+        if not self.subject.may_hold_words(window):
+            assert all(type(value) is float for _, value in points)
 
     @rule()
     def open_again(self) -> None:

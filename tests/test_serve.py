@@ -35,7 +35,7 @@ class Service:
         self.process = process
         assert process.stdout is not None
         self.lines = [process.stdout.readline().rstrip("\n") for _ in range(3)]
-        found = re.fullmatch(r"Listening on (http://\S+/)", self.lines[0])
+        found = re.fullmatch(r"Listening on (https?://\S+/)", self.lines[0])
         assert found, (self.lines, process.stderr and process.stderr.read())
         self.url = found[1]
 
@@ -82,11 +82,12 @@ class Machine:
     def command(self, *arguments: object) -> list[str]:
         return [sys.executable, "-m", "timetric", *map(str, arguments)]
 
-    def run(self, *arguments: object) -> subprocess.CompletedProcess[str]:
+    def run(self, *arguments: object, input: str = "") -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             self.command(*arguments),
             cwd=self.home,
             env=self.environment,
+            input=input,
             capture_output=True,
             text=True,
             timeout=HANG,

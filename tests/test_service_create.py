@@ -91,7 +91,7 @@ def test_fields_in_query_and_body_count_once(service: Service) -> None:
     fields = urlencode([("title", "Power"), ("caption", "A"), ("tags", "x"), ("tags", "y")])
     reply = service.owner_sends("POST", f"/create/?{fields}", fields.encode(), FORM)
     page = service.owner_sends("GET", path_of(reply)).body.decode()
-    assert "Tags: x, y" in page
+    assert "<dt>Tags</dt><dd>x, y</dd>" in page
 
 
 @pytest.mark.parametrize(

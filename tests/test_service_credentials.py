@@ -33,13 +33,13 @@ def test_an_id_is_a_uuid_of_version_4() -> None:
 def test_a_token_is_stored_without_its_secret(tmp_path: Path) -> None:
     storage = open_storage(tmp_path)
     user = storage.accounts.add_user("ann", 0.0)
-    token, secret = make_token(storage, user, "laptop", clock=lambda: 5.0)
+    token, secret = make_token(storage.accounts, user, "laptop", clock=lambda: 5.0)
     assert storage.accounts.token(token.key) == token
     assert (token.name, token.user, token.created) == ("laptop", user, 5.0)
     assert token.digest == digest(secret)
     assert len(token.key) == len(secret) == 22
     with pytest.raises(Taken):
-        make_token(storage, user, "laptop", clock=lambda: 6.0)
+        make_token(storage.accounts, user, "laptop", clock=lambda: 6.0)
     storage.close()
     kept = b"".join(path.read_bytes() for path in tmp_path.iterdir() if path.is_file())
     assert token.key.encode() in kept

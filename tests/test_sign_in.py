@@ -17,10 +17,11 @@ ELSEWHERE: list[Headers] = [
     {},
     {"Sec-Fetch-Site": "cross-site"},
     {"Sec-Fetch-Site": "same-site"},
-    {"Sec-Fetch-Site": "none"},
     {"Origin": "http://evil.example"},
     {"Origin": "null"},
     {"Sec-Fetch-Site": "cross-site", "Origin": "OURS"},
+    {"Sec-Fetch-Site": ""},
+    {"Sec-Fetch-Site": "none, cross-site"},
 ]
 
 
@@ -90,31 +91,34 @@ def test_the_cookie_is_for_this_host_and_for_no_script(
     assert (bool(cookie["httponly"]), bool(cookie["secure"])) == (True, secure)
 
 
-def test_a_session_lasts_two_weeks(tmp_path: Path) -> None:
+def test_a_session_ends_after_30_idle_days(tmp_path: Path) -> None:
     with running_service(tmp_path) as service:
         browser, application = signed_in(service), program(service)
-        service.clock.advance(14 * 86400 - 1)
-        path = application.begins().authorize_path()
-        assert browser.get(path).status == 200
-        service.clock.advance(1)
-        assert browser.get(path).status == 403
+        for _ in range(2):
+            service.clock.advance(30 * 86400 - 60)
+            path = application.begins().authorize_path()
+            assert browser.get(path).status == 200
+        service.clock.advance(30 * 86400)
+        assert browser.get(path).status == 303
 
 
-def test_whoever_is_not_signed_in_is_told_how_to(service: Service, begun: Program) -> None:
-    reply = Browser(service).get(begun.authorize_path())
-    assert reply.status == 403
-    assert b"timetric user signin-link NAME" in reply.body
-    assert reply.headers["WWW-Authenticate"] is None, "a browser would ask for a password"
-    for cookie in ("timetric=", "timetric=unknown", "timetric=a; timetric=b"):
+def test_whoever_is_not_signed_in_goes_to_sign_in_and_back(
+    service: Service, begun: Program
+) -> None:
+    path = begun.authorize_path()
+    back = "/account/sign-in/?next=oauth%2Fauthorize%3Foauth_token%3D"
+    for cookie in ("", "timetric=", "timetric=unknown", "timetric=a; timetric=b"):
         browser = Browser(service)
         browser.cookie = cookie
-        assert browser.get(begun.authorize_path()).status == 403
+        reply = browser.get(path)
+        assert (reply.status, reply.headers["Location"].startswith(back)) == (303, True)
+        assert browser.post(path, "decision=authorize").status == 403
 
 
 def test_two_cookies_of_the_name_are_none(service: Service, begun: Program) -> None:
     browser = signed_in(service)
     browser.cookie = f"timetric=another; {browser.cookie}"
-    assert browser.get(begun.authorize_path()).status == 403
+    assert browser.get(begun.authorize_path()).status == 303
 
 
 def test_a_session_is_nothing_beside_other_credentials_and_nothing_to_the_api(
@@ -143,9 +147,24 @@ def test_a_form_from_elsewhere_does_nothing(
     assert browser.decides(begun).status == 200
 
 
-def test_a_browser_that_tells_only_the_origin_is_believed(service: Service) -> None:
-    own = {"Origin": service.url.rstrip("/")}
-    assert Browser(service).post(link(service), headers=own).status == 200
+@pytest.mark.parametrize(
+    "headers",
+    [{"Origin": "OURS"}, {"Sec-Fetch-Site": "none"}, {"Sec-Fetch-Site": "same-origin"}],
+    ids=str,
+)
+def test_a_form_that_a_browser_says_is_ours_is_taken(service: Service, headers: Headers) -> None:
+    own = service.url.rstrip("/")
+    headers = {name: text.replace("OURS", own) for name, text in headers.items()}
+    assert Browser(service).post(link(service), headers=headers).status == 200
+
+
+def test_a_session_keeps_no_more_than_200_characters_of_its_browser(tmp_path: Path) -> None:
+    with running_service(tmp_path) as service:
+        headers = {"Sec-Fetch-Site": "same-origin", "User-Agent": "x" * 300}
+        assert Browser(service).post(link(service), headers=headers).status == 200
+        accounts = service.storage.accounts
+        [session] = accounts.sessions_of(service.owner, service.clock())
+        assert session.agent == "x" * 200
 
 
 def test_the_page_names_the_application_and_shows_no_markup_of_its_name(tmp_path: Path) -> None:

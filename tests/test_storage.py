@@ -71,29 +71,6 @@ def read(storage: Storage, series: Series, window: Window = WHOLE) -> list[Point
     return [point for piece in storage.read(series, window) for point in to_points(piece)]
 
 
-def test_users_are_known_by_their_name(storage: Storage, owner: User) -> None:
-    other = storage.accounts.add_user("anna", 2.0)
-    assert storage.accounts.users() == [other, owner]
-    assert storage.accounts.user("anna") == other
-    with pytest.raises(Taken, match="anna"):
-        storage.accounts.add_user("anna", 3.0)
-    with pytest.raises(Missing, match="bob"):
-        storage.accounts.user("bob")
-
-
-def test_tokens_come_and_go(storage: Storage, owner: User) -> None:
-    token = storage.accounts.add_token(owner, "laptop", "key", b"digest", 2.0)
-    assert storage.accounts.token("key") == token
-    assert storage.accounts.tokens() == [token]
-    with pytest.raises(Taken, match="laptop"):
-        storage.accounts.add_token(owner, "laptop", "other key", b"digest", 2.0)
-    storage.accounts.revoke("key")
-    with pytest.raises(Missing):
-        storage.accounts.token("key")
-    with pytest.raises(Missing):
-        storage.accounts.revoke("key")
-
-
 def test_a_series_is_found_by_its_id(storage: Storage, series: Series) -> None:
     assert storage.series(series.id) == series
     assert series.metadata == METADATA

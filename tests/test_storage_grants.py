@@ -208,33 +208,6 @@ def test_a_fingerprint_is_forgotten_while_there_are_no_applications(
     assert storage.grants.fingerprint() == b"second"
 
 
-def test_a_sign_in_link_is_spent_for_a_session(storage: Storage, owner: User, other: User) -> None:
-    storage.accounts.put_link(owner, b"link", 100.0)
-    storage.accounts.put_link(other, b"theirs", 100.0)
-    assert storage.accounts.link(b"link", 99.0) == owner
-    assert storage.accounts.sign_in(b"link", b"session", 200.0, 99.0) == owner
-    assert storage.accounts.session(b"session", 199.0) == owner
-    for digest, now in ((b"session", 200.0), (b"another", 100.0)):
-        with pytest.raises(Missing):
-            storage.accounts.session(digest, now)
-    with pytest.raises(Missing):
-        storage.accounts.link(b"link", 99.0)
-    with pytest.raises(Missing):
-        storage.accounts.sign_in(b"link", b"session 2", 200.0, 99.0)
-    assert storage.accounts.link(b"theirs", 99.0) == other
-
-
-def test_a_link_expires_and_the_next_one_replaces_it(storage: Storage, owner: User) -> None:
-    storage.accounts.put_link(owner, b"first", 100.0)
-    storage.accounts.put_link(owner, b"second", 100.0)
-    for digest, now in ((b"first", 50.0), (b"second", 100.0)):
-        with pytest.raises(Missing):
-            storage.accounts.link(digest, now)
-        with pytest.raises(Missing):
-            storage.accounts.sign_in(digest, b"session", 200.0, now)
-    assert storage.accounts.sign_in(b"second", b"session", 200.0, 99.0) == owner
-
-
 def test_a_store_of_version_2_is_brought_up(tmp_path: Path) -> None:
     shutil.copy(ROOT / "tests/stores/version-2.sqlite3", tmp_path / "timetric.sqlite3")
     with sqlite3.connect(tmp_path / "timetric.sqlite3") as db:

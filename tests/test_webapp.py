@@ -76,7 +76,8 @@ class Browser:
 
     def press(self, page: Page, **fields: str) -> Page:
         """Send the page's form, with these fields."""
-        [form] = re.findall(r'<form method="post"(?: action="([^"]*)")?', page.text)
+        main = page.text.rpartition("<main")[2]  # the service's head has a form of its own
+        [form] = re.findall(r'<form method="post"(?: action="([^"]*)")?', main)
         return self.open(urljoin(page.url, unescape(form)), urlencode(fields).encode())
 
 

@@ -6,19 +6,25 @@ import argparse
 import os
 import re
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 from urllib.parse import urlsplit
 
-from timetric import commands
-from timetric.commands import CommandError
-from timetric.exceptions import TimetricClientError
+from timetric import admin, commands
+from timetric.exceptions import InvalidPoint, TimetricClientError
+from timetric.store import CommandError
+from timetric.timestamps import END, parse_timestamp
 
 DEFAULT_DATA, DEFAULT_HOST, DEFAULT_PORT = "timetric-data", "127.0.0.1", 8000
+SIGNUP_SERIES, SIGNUP_POINTS = 100, 1_000_000
 DEFAULT_URL = f"http://{DEFAULT_HOST}:{DEFAULT_PORT}/"
 
-_USER_NAME = re.compile(r"(?!me\Z)[A-Za-z0-9][A-Za-z0-9._-]{0,63}")  # u=me is whoever asks
+#: How long from now: a number and a unit, in seconds.
+_SPAN = re.compile(r"([0-9]{1,9})(s|min|h|d|w|y)")
+_DAY = 24 * 60 * 60
+_UNITS = {"s": 1, "min": 60, "h": 3600, "d": _DAY, "w": 7 * _DAY, "y": 365 * _DAY}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -68,7 +74,7 @@ def _parser() -> argparse.ArgumentParser:
     data.add_argument(
         "--data",
         metavar="DIR",
-        type=lambda text: Path(text).absolute(),
+        type=_path,
         default=Path(DEFAULT_DATA).absolute(),
         help=f"where the service keeps its data (./{DEFAULT_DATA})",
     )
@@ -80,7 +86,7 @@ def _parser() -> argparse.ArgumentParser:
     key.add_argument(
         "--secret-key-file",
         metavar="FILE",
-        type=lambda text: Path(text).absolute(),
+        type=_path,
         help="holds the key that OAuth secrets are derived from (secret.key in the data directory)",
     )
     _add_serve(names, [data, key])
@@ -118,24 +124,71 @@ def _add_serve(names: Any, parents: list[argparse.ArgumentParser]) -> None:
         "--trust-proxy",
         metavar="ADDRESS",
         nargs="*",
-        help="believe X-Forwarded-Proto of proxies on this machine, and at these addresses",
+        help="believe X-Forwarded-Proto and X-Forwarded-For of proxies on this machine, and at "
+        "these addresses",
     )
+    serve.add_argument(
+        "--tls-cert",
+        metavar="FILE",
+        type=_path,
+        help="to speak https: the certificate with its chain (PEM)",
+    )
+    serve.add_argument(
+        "--tls-key", metavar="FILE", type=_path, help="its key (PEM), without a passphrase"
+    )
+    _add_signup(serve)
     serve.set_defaults(run=commands.serve)
 
 
+def _add_signup(serve: argparse.ArgumentParser) -> None:
+    serve.add_argument(
+        "--open-signup", action="store_true", help="let strangers make accounts in the browser"
+    )
+    serve.add_argument(
+        "--signup-series",
+        metavar="N",
+        type=_count,
+        default=SIGNUP_SERIES,
+        help=f"series that each of them may have ({SIGNUP_SERIES:,})",
+    )
+    serve.add_argument(
+        "--signup-points",
+        metavar="N",
+        type=_count,
+        default=SIGNUP_POINTS,
+        help=f"points that each of them may have ({SIGNUP_POINTS:,})",
+    )
+
+
 def _add_user(names: Any, data: argparse.ArgumentParser, url: argparse.ArgumentParser) -> None:
-    user = names.add_parser("user", help="add and list users, and sign them in")
+    user = names.add_parser("user", help="add, list and remove users, and let them sign in")
     actions = user.add_subparsers(metavar="ACTION", required=True)
     add = actions.add_parser("add", parents=[data], help="add a user")
     add.add_argument("name", metavar="NAME", type=_user_name)
-    add.set_defaults(run=commands.user_add)
+    add.set_defaults(run=admin.user_add)
     listing = actions.add_parser("list", parents=[data], help="list the users, one a line")
-    listing.set_defaults(run=commands.user_list)
+    listing.set_defaults(run=admin.user_list)
+    password = actions.add_parser("passwd", parents=[data], help="set a user's password")
+    password.add_argument("name", metavar="NAME")
+    password.add_argument(
+        "--stdin", action="store_true", help="read it as a line, and do not ask for it twice"
+    )
+    password.set_defaults(run=admin.user_passwd)
+    disable = actions.add_parser("disable", parents=[data], help="let a user in by nothing")
+    disable.add_argument("name", metavar="NAME")
+    disable.set_defaults(run=admin.user_disable)
+    enable = actions.add_parser("enable", parents=[data], help="let a disabled user in again")
+    enable.add_argument("name", metavar="NAME")
+    enable.set_defaults(run=admin.user_enable)
+    remove = actions.add_parser("remove", parents=[data], help="remove a user with all they have")
+    remove.add_argument("name", metavar="NAME")
+    remove.add_argument("--yes", action="store_true", help="do it; else only what would go is told")
+    remove.set_defaults(run=admin.user_remove)
     link = actions.add_parser(
         "signin-link", parents=[data, url], help="print a link that signs a browser in, once"
     )
     link.add_argument("name", metavar="NAME")
-    link.set_defaults(run=commands.user_signin_link)
+    link.set_defaults(run=admin.user_signin_link)
 
 
 def _add_token(names: Any, data: argparse.ArgumentParser, url: argparse.ArgumentParser) -> None:
@@ -146,14 +199,15 @@ def _add_token(names: Any, data: argparse.ArgumentParser, url: argparse.Argument
     )
     add.add_argument("name", metavar="NAME", type=_token_name, help="what it is for")
     add.add_argument("--user", metavar="U", required=True, help="whose token it is")
-    add.set_defaults(run=commands.token_add)
+    _add_limits(add)
+    add.set_defaults(run=admin.token_add)
     listing = actions.add_parser(
-        "list", parents=[data], help="list key, user, name and time, with tabs between"
+        "list", parents=[data], help="list all, a line each, with tabs between"
     )
-    listing.set_defaults(run=commands.token_list)
+    listing.set_defaults(run=admin.token_list)
     revoke = actions.add_parser("revoke", parents=[data], help="make a token worthless")
     revoke.add_argument("key", metavar="KEY")
-    revoke.set_defaults(run=commands.token_revoke)
+    revoke.set_defaults(run=admin.token_revoke)
 
 
 def _add_app(
@@ -166,6 +220,7 @@ def _add_app(
     )
     add.add_argument("name", metavar="NAME", type=_token_name, help="as its users know it")
     add.add_argument("--user", metavar="U", required=True, help="whose application it is")
+    _add_limits(add)
     add.add_argument(
         "--oauth-1.0",
         dest="oauth_1_0",
@@ -175,22 +230,33 @@ def _add_app(
     add.add_argument(
         "--callback", metavar="URL", help="what its callbacks begin with; loopback needs none"
     )
-    add.set_defaults(run=commands.app_add)
+    add.set_defaults(run=admin.app_add)
     token = actions.add_parser(
         "token", parents=parents, help="authorize it without a browser and print a client config"
     )
     token.add_argument("key", metavar="CONSUMER_KEY")
     token.add_argument("--user", metavar="U", required=True, help="who authorizes it")
-    token.set_defaults(run=commands.app_token)
+    token.set_defaults(run=admin.app_token)
     listing = actions.add_parser(
-        "list", parents=[data], help="list kind, key, user, name and time, with tabs between"
+        "list", parents=[data], help="list all and their tokens, a line each, with tabs between"
     )
-    listing.set_defaults(run=commands.app_list)
+    listing.set_defaults(run=admin.app_list)
     revoke = actions.add_parser(
         "revoke", parents=[data], help="remove an application with its tokens, or revoke one token"
     )
     revoke.add_argument("key", metavar="KEY", help="a consumer key, or a token's")
-    revoke.set_defaults(run=commands.app_revoke)
+    revoke.set_defaults(run=admin.app_revoke)
+
+
+def _add_limits(parser: argparse.ArgumentParser) -> None:
+    """The flags that make a token, or all tokens of an application, less than its user."""
+    parser.add_argument("--read-only", action="store_true", help="nothing is written with it")
+    parser.add_argument(
+        "--expires",
+        metavar="WHEN",
+        type=_expiry,
+        help="so long from now, as in 12h, 30d or 1y (s, min, h, d, w, y), or an ISO date",
+    )
 
 
 def _add_store(names: Any, data: argparse.ArgumentParser) -> None:
@@ -202,6 +268,10 @@ def _add_store(names: Any, data: argparse.ArgumentParser) -> None:
 
 
 # what a flag or argument may be
+
+
+def _path(text: str) -> Path:
+    return Path(text).absolute()
 
 
 def _port(text: str) -> int:
@@ -219,15 +289,39 @@ def _url(text: str) -> str:
     return text.rstrip("/") + "/"
 
 
-def _user_name(text: str) -> str:
-    if not _USER_NAME.fullmatch(text):
+def _count(text: str) -> int:
+    if not (text.isascii() and text.isdigit()):
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 0 on")
+    return min(int(text), 2**63 - 1)  # what a store holds
+
+
+def _expiry(text: str) -> float:
+    """A moment to come, in Unix seconds."""
+    now, span = time.time(), _SPAN.fullmatch(text)
+    try:
+        when = now + int(span[1]) * _UNITS[span[2]] if span else parse_timestamp(text)
+    except InvalidPoint as error:
         raise argparse.ArgumentTypeError(
-            f"{text!r} is no user name (1 to 64 letters, digits, '.', '_' and '-'; not 'me')"
-        )
-    return text
+            f"{text!r} is neither a time from now, as in 30d, nor an ISO date"
+        ) from error
+    if not now < when < END:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a moment to come")
+    return when
+
+
+def _user_name(text: str) -> str:
+    from timetric.server.names import BadName, check_user_name
+
+    try:
+        return check_user_name(text)
+    except BadName as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 def _token_name(text: str) -> str:
-    if not (text.isprintable() and 0 < len(text) <= 64):
-        raise argparse.ArgumentTypeError("a name has 1 to 64 printable characters")
-    return text
+    from timetric.server.names import BadName, check_title
+
+    try:
+        return check_title(text)
+    except BadName as error:
+        raise argparse.ArgumentTypeError(str(error)) from error

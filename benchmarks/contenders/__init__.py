@@ -32,6 +32,12 @@ class Session(Protocol):
     def read_all(self, series: str) -> bytes:
         """The whole series as CSV."""
 
+    def means(self, series: str, start: float, end: float, width: int) -> int:
+        """Ask for the mean of each ``width`` seconds, counted from 1970; how many there are.
+
+        ``start`` and ``end`` are where two of them begin.
+        """
+
     def rows(self, csv: bytes) -> int:
         """How many points a CSV holds."""
 

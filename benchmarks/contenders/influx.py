@@ -56,6 +56,11 @@ class InfluxSession:
     def read_all(self, series: str) -> bytes:
         return self._query(f"SELECT v FROM p WHERE s = '{series}'", chunked="true")
 
+    def means(self, series: str, start: float, end: float, width: int) -> int:
+        span = f"time >= {round(start * 1e6)}u AND time < {round(end * 1e6)}u"
+        which = f"s = '{series}' AND {span} GROUP BY time({width}s) fill(none)"
+        return self.rows(self._query(f"SELECT mean(v) FROM p WHERE {which}"))
+
     def rows(self, csv: bytes) -> int:
         return csv.count(b"\np,")
 

@@ -46,6 +46,13 @@ class RowsSession:
     def read_all(self, series: str) -> bytes:
         return self.read(series, -1e300, 1e300)
 
+    def means(self, series: str, start: float, end: float, width: int) -> int:
+        query = (
+            "SELECT CAST(t / ?1 AS INTEGER), avg(v) FROM points"
+            " WHERE series = ?2 AND t >= ?3 AND t < ?4 GROUP BY 1 ORDER BY 1"
+        )
+        return len(self._db.execute(query, (width, series, start, end)).fetchall())
+
     def rows(self, csv: bytes) -> int:
         return csv.count(b"\n")
 

@@ -54,6 +54,10 @@ class TimetricSession:
     def read_all(self, series: str) -> bytes:
         return self._wire.get(f"{self._paths[series]}csv/")
 
+    def means(self, series: str, start: float, end: float, width: int) -> int:
+        fields = {"every": f"{width}s", "aggregate": "mean", "start": start, "end": end}
+        return self.rows(self._wire.get(f"{self._paths[series]}csv/?{urlencode(fields)}"))
+
     def rows(self, csv: bytes) -> int:
         return csv.count(b"\n")
 

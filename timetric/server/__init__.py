@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
 
     from timetric.server.keyring import Keyring
-    from timetric.server.storage import Storage
+    from timetric.server.storage import Quota, Storage
 
 
 def create_app(
@@ -24,6 +24,7 @@ def create_app(
     max_body: int = 256 << 20,
     hosts: Iterable[str] = (),
     trust_proxy: Iterable[str] | None = None,
+    signup: Quota | None = None,
 ) -> WSGIApplication:
     """The service as a WSGI app, for any WSGI server with threads.
 
@@ -31,7 +32,8 @@ def create_app(
     the proxy in front takes it off requests. Without one, links are made of the request's Host,
     which must be loopback or one of ``hosts``. The ``keyring`` is that of ``open_keyring``; without
     one, OAuth tokens are good for as long as the app lives. ``trust_proxy`` lists the addresses
-    of proxies whose ``X-Forwarded-Proto`` is believed, loopback aside; None believes nobody.
+    of proxies whose ``X-Forwarded-Proto`` and ``X-Forwarded-For`` are believed, loopback aside;
+    None believes nobody. ``signup`` is the quota of strangers who sign up; None lets nobody.
     ``max_body`` is in bytes; ``clock`` gives Unix seconds and ``random`` that many random bytes.
     Raises ValueError for a base URL that is none.
     """
@@ -41,4 +43,4 @@ def create_app(
     from timetric.server.site import Site
 
     site = Site(base_url, hosts, trust_proxy)
-    return build_app(storage, keyring or Keyring(random(32)), site, clock, random, max_body)
+    return build_app(storage, keyring or Keyring(random(32)), site, clock, random, max_body, signup)

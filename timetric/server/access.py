@@ -8,10 +8,12 @@ from falcon import Request
 
 from timetric.server.identity import Identity
 from timetric.server.metadata import Metadata
+from timetric.server.pages import PageProblem, is_for_a_person
 from timetric.server.problem import Problem
 from timetric.server.storage import Missing, Series, Storage, User
 
 _ABSENT = "There is no such series."
+_SIGN_IN = "There is no such public series. If it is a private one of yours, sign in to see it."
 _UNKNOWN = Metadata("", "")  # of a series that is not there
 
 
@@ -24,7 +26,7 @@ class Access:
 
     def to_create(self, req: Request) -> User:
         """Who will own what is made. Raises Problem."""
-        return self._identity.required(req)
+        return self._identity.writer(req)
 
     def to_look_up(self, req: Request) -> User:
         """Whose writes are looked up. Raises Problem."""
@@ -35,13 +37,13 @@ class Access:
 
     def to_read(self, req: Request, id: str) -> Series:
         """The series, when whoever asks may read it. Raises Problem."""
-        user = self._identity.user(req)
-        series = self._find(id, self._storage.series)
-        if series and (series.metadata.public or series.owner == user):
-            return series
-        if user is None:
-            raise Problem(401, "There is no such public series; a private one needs credentials.")
-        raise Problem(404, _ABSENT)
+        return self._readable(id, self._identity.user(req), _stranger())
+
+    def to_show(self, req: Request, id: str) -> Series:
+        """The series, for its page, which a browser that is signed in opens too. Raises Problem."""
+        user = self._identity.user(req) or req.context.viewer(req)
+        person = PageProblem(403, _SIGN_IN, title="Sign in first")
+        return self._readable(id, user, person if is_for_a_person(req) else _stranger())
 
     def to_write(self, req: Request, id: str) -> Series:
         """The series, when whoever asks may write to it. Raises Problem.
@@ -49,7 +51,7 @@ class Access:
         With an Idempotency-Key it may be one that is not there: the store finds out whether the
         request repeats what was done while it was.
         """
-        user = self._identity.required(req)
+        user = self._identity.writer(req)
         series = self._find(id, self._storage.known_series)
         if series and series.owner == user:
             return series
@@ -59,11 +61,22 @@ class Access:
             return Series(0, id, user, _UNKNOWN, 0.0, 0.0)
         raise Problem(404, _ABSENT)
 
+    def _readable(self, id: str, user: User | None, stranger: Problem) -> Series:
+        """The series, when the user may read it. Raises Problem, without one that for strangers."""
+        series = self._find(id, self._storage.series)
+        if series and (series.metadata.public or series.owner == user):
+            return series
+        raise Problem(404, _ABSENT) if user else stranger
+
     def _find(self, id: str, look_up: Callable[[str], Series]) -> Series | None:
         try:
             return look_up(id)
         except Missing:  # what is answered then depends on who asks
             return None
+
+
+def _stranger() -> Problem:
+    return Problem(401, "There is no such public series; a private one needs credentials.")
 
 
 def series_url(req: Request, series: Series) -> str:

@@ -14,19 +14,24 @@ from typing import TYPE_CHECKING, Any
 from falcon import App, HTTPError, Request, Response
 
 from timetric.exceptions import InvalidPoint
+from timetric.server import account, cors
 from timetric.server.access import Access
-from timetric.server.account import SignInResource
+from timetric.server.assets import AssetResource
 from timetric.server.body import PIECE, BodyKeeper
+from timetric.server.caching import Caching, CachingDefaults, forget
 from timetric.server.columns import BadRecord
+from timetric.server.compression import Compression
 from timetric.server.credentials import Random
 from timetric.server.description import MetadataResource
 from timetric.server.identity import ApiToken, Identity, OAuthSignature
 from timetric.server.keyring import Keyring
 from timetric.server.metadata import BadMetadata
 from timetric.server.oauth import AccessTokenResource, AuthorizeResource, RequestTokenResource
-from timetric.server.pages import HomeResource
+from timetric.server.pages import PageProblem, Viewers, is_for_a_person, show_problem
 from timetric.server.problem import Problem
 from timetric.server.reading import PointsResource, ValueResource
+from timetric.server.router import Router
+from timetric.server.search import HomeResource, SearchResource
 from timetric.server.series import CreateResource, SeriesResource
 from timetric.server.session import Sessions
 from timetric.server.signature import Signatures
@@ -38,11 +43,14 @@ from timetric.server.storage import (
     Full,
     Missing,
     NotNumeric,
+    OverQuota,
+    Quota,
     Reused,
     Rewritten,
     Storage,
     Unavailable,
 )
+from timetric.server.usage import Usage
 from timetric.server.writes import WritesResource
 
 if TYPE_CHECKING:
@@ -66,6 +74,7 @@ _PROBLEMS: dict[type[Exception], Callable[[Any], Problem]] = {
     BadMetadata: lambda error: Problem(400, f"{error}.", field=error.field),
     Missing: lambda error: Problem(404, "There is no such series any more."),
     NotNumeric: lambda error: Problem(409, f"{error}."),
+    OverQuota: lambda error: Problem(403, f"Nothing was stored: {error}."),
     Conflict: lambda error: Problem(409, f"{error}.", timestamp=error.timestamp),
     Busy: lambda error: Problem(409, f"{error}.", retry_after=1),
     Changed: lambda error: Problem(412, f"{error}."),
@@ -91,24 +100,28 @@ def build_app(
     clock: Callable[[], float],
     random: Random,
     max_body: int,
+    signup: Quota | None,
 ) -> WSGIApplication:
     """The whole app; the arguments are create_app's."""
-    app = App()
-    app.add_middleware(BodyKeeper())
-    app.add_middleware(site)
+    app = App(router=Router())
+    app.add_middleware([CachingDefaults(), BodyKeeper(), site, Compression()])
     app.req_options.strip_url_path_trailing_slash = True  # so no route has one
-    signatures = Signatures(storage.grants, keyring, clock, max_body)
-    sessions = Sessions(storage.accounts, clock, random)
-    identity = Identity(ApiToken(storage.accounts), OAuthSignature(signatures))
+    usage = Usage(clock)
+    signatures = Signatures(storage.grants, keyring, usage, clock, max_body)
+    sessions = Sessions(storage.accounts, usage, clock, random, signup)
+    app.add_middleware(Viewers(sessions.user))
+    identity = Identity(ApiToken(storage.accounts, usage, clock), OAuthSignature(signatures))
     access = Access(storage, identity)
+    caching = Caching(clock)
     app.add_route("/create", CreateResource(storage, access, clock, random, max_body))
     app.add_route("/series/{id}", SeriesResource(storage, access, clock, max_body))
     app.add_route("/series/{id}/metadata", MetadataResource(storage, access, clock))
     writes = WritesResource(storage, access, clock)
     app.add_route("/create/writes/{key}", writes)
     app.add_route("/series/{id}/writes/{key}", writes)
-    app.add_route("/series/{id}/value/json", ValueResource(storage, access))
-    points = PointsResource(storage, access)
+    app.add_route("/series/{id}/value/json", ValueResource(storage, access, caching))
+    points = PointsResource(storage, access, caching)
+    app.add_route("/series/{id}/points", points)
     app.add_route("/series/{id}/csv", points, suffix="csv")
     app.add_route("/series/{id}/csv/unix.csv", points, suffix="unix")
     app.add_route("/series/{id}/csv/iso.csv", points, suffix="iso")
@@ -116,8 +129,12 @@ def build_app(
     app.add_route("/oauth/request_token", RequestTokenResource(*dance))
     app.add_route("/oauth/access_token", AccessTokenResource(*dance))
     app.add_route("/oauth/authorize", AuthorizeResource(storage.grants, keyring, sessions, clock))
-    app.add_route("/account/sign-in/{secret}", SignInResource(sessions))
-    app.add_route("/", HomeResource())
+    account.add_routes(
+        app, storage, keyring, sessions, clock, random, open_signup=signup is not None
+    )
+    app.add_route("/search", SearchResource(storage))
+    app.add_route("/static/{name}", AssetResource())
+    app.add_route("/", HomeResource(storage))
     app.add_error_handler((Problem, *_PROBLEMS), _answer)
     app.add_error_handler(Exception, _pass_on)
     app.add_error_handler(OSError, _answer_disk)
@@ -126,13 +143,26 @@ def build_app(
 
 def _answer(req: Request, resp: Response, error: Exception, params: dict[str, Any]) -> None:
     problem = error if isinstance(error, Problem) else _translated(error)
+    forget(resp)
     resp.status = problem.status
     if isinstance(error, HTTPError):
         resp.set_headers(error.headers or {})
     resp.set_headers(problem.headers)
     if problem.status >= 500:
         log.error("request %s: %s %r: %s", req.env[_ID], req.method, _shown(req.path), error)
+    if isinstance(problem, PageProblem) or _is_read(req, problem):
+        show_problem(req, resp, problem)
+        return
     resp.data = problem.document()
+
+
+def _is_read(req: Request, problem: Problem) -> bool:
+    """Whether a person is told of it by a page.
+
+    A 401 is told by the browser itself, and a page can't be made before the request's own address
+    is known (421), nor surely while the service fails (5xx).
+    """
+    return problem.status not in (401, 421) and problem.status < 500 and is_for_a_person(req)
 
 
 def _answer_disk(req: Request, resp: Response, error: OSError, params: dict[str, Any]) -> None:
@@ -174,6 +204,7 @@ class Frame:
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         request_id = environ[_ID] = self._random(8).hex()
         stamps = [("Request-Id", request_id), ("X-Content-Type-Options", "nosniff")]
+        stamps += cors.headers(environ)
         statuses: list[int] = []
 
         def start(status: str, headers: Any, exc_info: Any = None) -> Any:

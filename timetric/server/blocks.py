@@ -66,11 +66,31 @@ def encode(columns: Columns) -> Block:
 
 def decode(codec: int, crc: int, times: bytes, values: bytes) -> Columns:
     """The columns of a block. Raises Corrupt."""
+    check(codec, crc, times, values)
+    return Columns(_UNPACK[codec](times), _UNPACK[codec](values))
+
+
+def check(codec: int, crc: int, times: bytes, values: bytes) -> None:
+    """Raises Corrupt where a block's bytes can't be decoded."""
     if _checksum(times, values) != crc:
         raise Corrupt("its checksum does not match")
     if codec not in _UNPACK:
         raise Corrupt(f"its codec {codec} is not known to this version")
-    return Columns(_UNPACK[codec](times), _UNPACK[codec](values))
+
+
+def unpack(codec: int, packed: bytes, column: Floats) -> None:
+    """Fill a column with the timestamps, or the values, of a block that was checked.
+
+    Raises Corrupt where there are more or fewer.
+    """
+    if codec == _RAW:
+        held = len(packed) // column.itemsize
+        column[:held] = np.frombuffer(packed, "<f8")[: len(column)]
+    else:
+        progress = standalone.simple_decompress_into(packed, column)
+        held = progress.n_processed if progress.finished else -1
+    if held != len(column):
+        raise Corrupt(f"it does not hold {len(column)} points")
 
 
 def summarise(v: Floats) -> Summary:

@@ -68,6 +68,11 @@ def form_pairs(req: Request) -> Pairs:
     return _parsed(form_text(req), "The form")
 
 
+def read_own_form(req: Request) -> Fields:
+    """The fields of an urlencoded body; what stands in the address is another's to choose."""
+    return _collected(form_pairs(req))
+
+
 def form_text(req: Request) -> bytes:
     """An urlencoded body, nothing of any other. Raises Problem."""
     if _media_type(req) != _FORM or not req.content_length or is_packed(req):

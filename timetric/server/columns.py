@@ -73,6 +73,17 @@ def unbox(number: float) -> Value:
     return number if number == number else _WORDS[int(np.float64(number).view(np.uint64))]
 
 
+def is_word(column: Floats, word: Value) -> NDArray[np.bool_]:
+    """Which values are that word: null, true or false."""
+    found: NDArray[np.bool_] = column.view(np.uint64) == _BITS[word]
+    return found
+
+
+def has_words(column: Floats) -> bool:
+    """Whether any value is no number."""
+    return bool(np.isnan(column).any())
+
+
 def tidy(columns: Columns) -> Columns:
     """Sorted by timestamp, each timestamp once: of several rows the last one stands.
 

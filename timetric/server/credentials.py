@@ -9,7 +9,7 @@ from base64 import urlsafe_b64encode
 from collections.abc import Callable
 from uuid import UUID
 
-from timetric.server.storage import Application, Storage, Token, User
+from timetric.server.storage import Accounts, Application, Grants, Token, User
 
 Random = Callable[[int], bytes]
 
@@ -37,10 +37,12 @@ def digest(secret: str) -> bytes:
 
 
 def make_token(
-    storage: Storage,
+    accounts: Accounts,
     user: User,
     name: str,
     *,
+    read_only: bool = False,
+    expires: float | None = None,
     clock: Callable[[], float] = time.time,
     random: Random = secrets.token_bytes,
 ) -> tuple[Token, str]:
@@ -49,22 +51,34 @@ def make_token(
     Raises Taken where the user has a token of that name.
     """
     secret = make_secret(random)
-    token = storage.accounts.add_token(user, name, make_secret(random), digest(secret), clock())
+    token = accounts.add_token(
+        user,
+        name,
+        make_secret(random),
+        digest(secret),
+        clock(),
+        read_only=read_only,
+        expires=expires,
+    )
     return token, secret
 
 
 def make_application(
-    storage: Storage,
+    grants: Grants,
     owner: User,
     name: str,
     *,
     callback: str | None = None,
     predates_1_0a: bool = False,
+    read_only: bool = False,
+    expires: float | None = None,
     clock: Callable[[], float] = time.time,
     random: Random = secrets.token_bytes,
 ) -> Application:
     """A new application of the user's. Raises Taken where the user has one of that name."""
     key = make_secret(random)
-    application = Application(key, name, owner, callback, predates_1_0a, clock())
-    storage.grants.add_application(application)
+    application = Application(
+        key, name, owner, callback, predates_1_0a, clock(), read_only, expires
+    )
+    grants.add_application(application)
     return application

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
+
 from timetric.exceptions import InvalidPoint
 from timetric.server.body import Fields, only
 from timetric.server.problem import Problem
 from timetric.timestamps import parse_timestamp
+
+_COUNT = re.compile(r"0*[1-9][0-9]{0,14}")
 
 
 def text(fields: Fields, name: str) -> str:
@@ -23,3 +27,21 @@ def time(fields: Fields, name: str) -> float:
         return parse_timestamp(written)
     except InvalidPoint as error:  # told which field it is
         raise Problem(400, f"{name}: {error.detail}.", field=name) from error
+
+
+def count(fields: Fields, name: str) -> int:
+    """A whole number from 1 on, below 10 to the 15th. Raises Problem."""
+    written = text(fields, name)
+    if not _COUNT.fullmatch(written):
+        raise Problem(400, f"{name} is no whole number from 1 on.", field=name)
+    return int(written)
+
+
+def choice(fields: Fields, name: str, *names: str) -> str:
+    """One of these names, of which the first is meant where there is none. Raises Problem."""
+    if name not in fields:
+        return names[0]
+    written = text(fields, name)
+    if written not in names:
+        raise Problem(400, f"{name} is none of {', '.join(names)}.", field=name)
+    return written

@@ -1,10 +1,11 @@
-"""Who is asking."""
+"""Who is asking, and whether they may write."""
 
 from __future__ import annotations
 
 import binascii
 import hmac
 from base64 import b64decode
+from collections.abc import Callable
 from typing import Protocol
 
 from falcon import Request
@@ -13,9 +14,11 @@ from timetric.server.credentials import digest
 from timetric.server.keyring import ACCESS_TOKEN
 from timetric.server.problem import Problem
 from timetric.server.signature import Signatures, is_signed
-from timetric.server.storage import AccessToken, Accounts, Missing, User
+from timetric.server.storage import AccessToken, Accounts, Missing, Token, User
+from timetric.server.usage import Usage
+from timetric.timestamps import format_iso
 
-_WRONG = "The credentials are wrong, or the token was revoked."
+_WRONG = "The credentials are wrong, or the token was revoked, or its user is disabled."
 
 
 class Scheme(Protocol):
@@ -24,20 +27,22 @@ class Scheme(Protocol):
     def claims(self, req: Request) -> bool:
         """Whether the request carries credentials of this kind."""
 
-    def user(self, req: Request) -> User:
-        """Whose they are. Raises Problem: 401 wrong ones, 400 broken ones."""
+    def token(self, req: Request) -> Token | AccessToken:
+        """The token that it comes with. Raises Problem: 401 wrong ones, 400 broken ones."""
 
 
 class ApiToken:
-    """A key and a secret by HTTP Basic (RFC 7617)."""
+    """A key and a secret by HTTP Basic (RFC 7617). ``clock`` gives Unix seconds."""
 
-    def __init__(self, accounts: Accounts) -> None:
+    def __init__(self, accounts: Accounts, usage: Usage, clock: Callable[[], float]) -> None:
         self._accounts = accounts
+        self._usage = usage
+        self._clock = clock
 
     def claims(self, req: Request) -> bool:
         return (req.get_header("Authorization") or "").partition(" ")[0].lower() == "basic"
 
-    def user(self, req: Request) -> User:
+    def token(self, req: Request) -> Token:
         key, secret = _split((req.get_header("Authorization") or "").partition(" ")[2].strip())
         try:
             token = self._accounts.token(key)
@@ -45,7 +50,10 @@ class ApiToken:
             raise Problem(401, _WRONG) from error
         if not hmac.compare_digest(token.digest, digest(secret)):
             raise Problem(401, _WRONG)
-        return token.user
+        if token.expires is not None and self._clock() >= token.expires:
+            raise Problem(401, f"The token expired at {format_iso(token.expires)} UTC.")
+        self._usage.note(key, lambda minute: self._accounts.note_use(key, minute))
+        return token
 
 
 class OAuthSignature:
@@ -57,10 +65,10 @@ class OAuthSignature:
     def claims(self, req: Request) -> bool:
         return is_signed(req)
 
-    def user(self, req: Request) -> User:
+    def token(self, req: Request) -> AccessToken:
         token = self._signatures.check(req, ACCESS_TOKEN).token
         assert isinstance(token, AccessToken), "that kind was asked for"
-        return token.user
+        return token
 
 
 class Identity:
@@ -71,21 +79,27 @@ class Identity:
 
     def user(self, req: Request) -> User | None:
         """Who asks; None without credentials. Raises Problem: 401 wrong ones, 400 broken ones."""
+        token = self._token(req)
+        return token and token.user
+
+    def writer(self, req: Request) -> User:
+        """Who asks, and may write. Raises Problem, also without credentials."""
+        token = self._token(req)
+        if token is None:
+            raise Problem(401, "This needs an API token by HTTP Basic, or an OAuth signature.")
+        if token.read_only:
+            raise Problem(403, "The token is read-only; nothing can be written with it.")
+        return token.user
+
+    def _token(self, req: Request) -> Token | AccessToken | None:
         claimed = [scheme for scheme in self._schemes if scheme.claims(req)]
         if len(claimed) > 1:
             raise Problem(400, "The request carries both an API token and an OAuth signature.")
         if claimed:
-            return claimed[0].user(req)
+            return claimed[0].token(req)
         if req.get_header("Authorization") is not None:
             raise Problem(401, "Only API tokens, sent by HTTP Basic, and OAuth are known here.")
         return None
-
-    def required(self, req: Request) -> User:
-        """Who asks. Raises Problem, also without credentials."""
-        user = self.user(req)
-        if user is None:
-            raise Problem(401, "This needs an API token by HTTP Basic, or an OAuth signature.")
-        return user
 
 
 def _split(credentials: str) -> tuple[str, str]:

@@ -12,9 +12,9 @@ from timetric.server.body import TEXT, Fields, only, read_form, read_query
 from timetric.server.callback import OOB, extended, is_allowed, policy_source
 from timetric.server.credentials import Random, make_secret
 from timetric.server.keyring import ACCESS_TOKEN, REQUEST_TOKEN, VERIFIER, Keyring
-from timetric.server.pages import PageProblem, form_page, show
+from timetric.server.pages import PageProblem, show
 from timetric.server.problem import Problem
-from timetric.server.session import Sessions, check_origin
+from timetric.server.session import Sessions
 from timetric.server.signature import WRONG, Signatures
 from timetric.server.storage import Application, Grants, Missing, RequestToken, User
 
@@ -134,10 +134,9 @@ class AuthorizeResource:
         user = self._sessions.required(req)
         token, callback = self._asked(read_query(req), user)
         targets = [policy_source(callback)] if callback else []
-        show(resp, form_page("authorize", *targets, token=token, user=user, callback=callback))
+        show(req, resp, "authorize", *targets, token=token, user=user, callback=callback)
 
     def on_post(self, req: Request, resp: Response) -> None:
-        check_origin(req)
         user = self._sessions.required(req)
         fields = read_form(req, TEXT).fields
         token, callback = self._asked(fields, user)
@@ -149,7 +148,7 @@ class AuthorizeResource:
         except Missing as error:  # another user was faster, or an hour is over
             raise PageProblem(404, _ENDED) from error
         if callback is None:
-            show(resp, form_page(name, token=token, user=user, **answer))
+            show(req, resp, name, token=token, user=user, **answer)
             return
         resp.status = 303
         resp.set_header("Cache-Control", "no-store")

@@ -1,86 +1,108 @@
-"""The pages that people read: HTML, which loads and runs nothing."""
+"""The pages that people read: HTML in one layout, which runs no script that it does not load."""
 
 from __future__ import annotations
 
-import hashlib
-from base64 import b64encode
+from collections.abc import Callable
 from http import HTTPStatus
-from typing import NamedTuple
+from urllib.parse import quote, urlsplit
 
 from falcon import Request, Response
 from jinja2 import Environment, PackageLoader
+from markupsafe import Markup
 
-from timetric.points import Point, format_value
+from timetric.points import format_value
+from timetric.server.assets import address
 from timetric.server.callback import origin
 from timetric.server.problem import Problem
-from timetric.server.storage import Series
+from timetric.server.storage import User
 from timetric.timestamps import format_iso
 
-_SELF = "'self'"
-_HTML = {"Content-Type": "text/html; charset=utf-8"}
-_POLICY = "default-src 'none'; base-uri 'none'; frame-ancestors 'none'; form-action"
-_HEADERS = {**_HTML, "Content-Security-Policy": f"{_POLICY} 'none'"}
+_POLICY = (
+    "default-src 'none'; style-src 'self'; img-src 'self'; script-src 'self'; base-uri 'none'; "
+    "frame-ancestors 'none'; form-action 'self'"
+)
 
-_templates = Environment(loader=PackageLoader("timetric.server"), autoescape=True)
-_templates.filters |= {"time": format_iso, "value": format_value, "origin": origin}
-_templates.globals["style"] = _STYLE = _templates.get_template("style.css").render()
-_STYLE_HASH = b64encode(hashlib.sha256(_STYLE.encode("utf-8")).digest()).decode("ascii")
+#: The methods that only read.
+READS = ("GET", "HEAD")
 
-
-class Page(NamedTuple):
-    """HTML, and the headers that go with it."""
-
-    text: str
-    headers: dict[str, str]
+#: The Cache-Control of pages that hold no secret, but show who is signed in.
+OFTEN_ASKED = "private, no-cache"
 
 
-def series_page(series: Series, latest: Point | None, url: str) -> Page:
-    """The page of a series that stands at ``url``."""
-    template = _templates.get_template("series.html")
-    text = template.render(about=series.metadata, latest=latest, url=url)
-    return Page(text, _HEADERS)
+def _moment(timestamp: float) -> Markup:
+    """A time to the minute, as people read it."""
+    iso = format_iso(timestamp)[:16]
+    return Markup('<time datetime="{}Z">{} UTC</time>').format(iso, iso.replace("T", " "))
 
 
-def form_page(name: str, *targets: str, **values: object) -> Page:
-    """A page about who may what, from the template of that name; it is kept nowhere.
-
-    Its forms may go to this service, and to the ``targets`` that it redirects them to: browsers
-    apply the policy to redirects too.
-    """
-    policy = f"{_POLICY} {' '.join([_SELF, *targets])}; style-src 'sha256-{_STYLE_HASH}'"
-    headers = {
-        **_HTML,
-        "Content-Security-Policy": policy,
-        "Cache-Control": "no-store",
-        "Referrer-Policy": "same-origin",
-    }
-    return Page(_templates.get_template(f"{name}.html").render(values), headers)
+_templates = Environment(
+    loader=PackageLoader("timetric.server"), autoescape=True, auto_reload=False
+)
+_templates.filters |= {
+    "time": format_iso,
+    "moment": _moment,
+    "value": format_value,
+    "origin": origin,
+    "asset": address,
+}
 
 
 class PageProblem(Problem):
     """A problem that is told to a person, as a page; its member ``title`` is the heading."""
 
-    @property
-    def headers(self) -> dict[str, str]:
-        return self._page.headers
 
-    def document(self) -> bytes:
-        return self._page.text.encode("utf-8")
+class Viewers:
+    """Middleware that puts ``viewer`` into a request's context: who is signed in, when asked."""
 
-    @property
-    def _page(self) -> Page:
-        title = self.members.get("title", HTTPStatus(self.status).phrase)
-        return form_page("problem", title=title, detail=self.detail)
+    def __init__(self, viewer: Callable[[Request], User | None]) -> None:
+        self._viewer = viewer
+
+    def process_request(self, req: Request, resp: Response) -> None:
+        req.context.viewer = self._viewer
 
 
-def show(resp: Response, page: Page) -> None:
-    resp.set_headers(page.headers)
-    resp.text = page.text
+def show(req: Request, resp: Response, name: str, *targets: str, **values: object) -> None:
+    """Answer with the page made from the template of that name; it is kept nowhere.
+
+    Its forms may go to this service, and to the ``targets`` that it redirects them to: browsers
+    apply the policy to redirects too.
+    """
+    resp.content_type = "text/html; charset=utf-8"
+    resp.set_header("Content-Security-Policy", " ".join([_POLICY, *targets]))
+    resp.set_header("Cache-Control", "no-store")
+    resp.set_header("Referrer-Policy", "same-origin")
+    layout = {
+        "root": root(req),
+        "sign_in": sign_in_address(req),
+        "viewer": req.context.viewer(req),
+    }
+    resp.text = _templates.get_template(f"{name}.html").render(layout | values)
 
 
-class HomeResource:
-    """What stands at the service's own address."""
+def show_problem(
+    req: Request, resp: Response, problem: Problem, name: str = "problem", **values: object
+) -> None:
+    """Answer with a page that tells a problem: one of its own, or the form that it is about."""
+    title = problem.members.get("title", HTTPStatus(problem.status).phrase)
+    resp.status = problem.status
+    resp.set_headers(problem.headers)
+    show(req, resp, name, problem=problem, title=title, **values)
 
-    def on_get(self, req: Request, resp: Response) -> None:
-        resp.content_type = "text/plain; charset=utf-8"
-        resp.text = "This is a timetric service: a home for time series.\n"
+
+def is_for_a_person(req: Request) -> bool:
+    """Whether a browser asks for a page to show; only browsers ask for XHTML."""
+    return "application/xhtml+xml" in (req.get_header("Accept") or "")
+
+
+def root(req: Request) -> str:
+    """The path that all of the service's paths begin with."""
+    return f"{urlsplit(req.context.base_url).path.rstrip('/')}/"
+
+
+def sign_in_address(req: Request) -> str:
+    """The path of the page to sign in, which leads back to what is asked for here."""
+    page = f"{root(req)}account/sign-in/"
+    if req.method not in READS or req.path.startswith("/account/sign-"):  # a link's path is secret
+        return page
+    asked = quote(req.path.lstrip("/")) + (f"?{req.query_string}" if req.query_string else "")
+    return f"{page}?next={quote(asked, safe='')}"

@@ -4,110 +4,122 @@ from __future__ import annotations
 
 import json
 import logging
-import math
-import re
 from collections.abc import Iterable, Iterator
-from itertools import chain
-from urllib.parse import urlencode
+from itertools import chain, islice
 
 from falcon import Request, Response
+from falcon.util.mediatypes import best_match
 
 from timetric.server import fields
 from timetric.server.access import Access, series_url
-from timetric.server.body import Fields, read_query
-from timetric.server.columns import EMPTY, Columns, write_csv
+from timetric.server.body import read_query
+from timetric.server.caching import Caching
+from timetric.server.columns import Columns
+from timetric.server.compression import is_packed
+from timetric.server.formats import BINARY, CSV, FORMATS, ISO_CSV, Format
+from timetric.server.overview import Overview, read_overview
 from timetric.server.problem import Problem
+from timetric.server.selection import SIDES, Page, promise_numbers, read_page, read_window
 from timetric.server.storage import Series, Storage, StorageError, Window
 
 log = logging.getLogger(__name__)
 
-_LIMIT = re.compile(r"0*[1-9][0-9]{0,14}")
+_encode = json.JSONEncoder(allow_nan=False).encode
 
 
 class ValueResource:
-    """/series/ID/value/json/: the latest point."""
+    """/series/ID/value/json/: the latest point, or the one near a time."""
 
-    def __init__(self, storage: Storage, access: Access) -> None:
+    def __init__(self, storage: Storage, access: Access, caching: Caching) -> None:
         self._storage = storage
         self._access = access
+        self._caching = caching
 
     def on_get(self, req: Request, resp: Response, id: str) -> None:
-        latest = self._storage.latest(self._access.to_read(req, id)) or (None, None)
-        resp.text = json.dumps({"timestamp": latest[0], "value": latest[1]}, allow_nan=False)
+        series = self._access.to_read(req, id)
+        query = read_query(req)
+        side = fields.choice(query, "side", *SIDES)
+        at = fields.time(query, "at") if "at" in query else None
+        if at is None and "side" in query:
+            raise Problem(400, "side is that of a time, which at gives.", field="at")
+        if self._caching.answers(req, resp, series, "json"):
+            return
+        if at is None:
+            point = self._storage.latest(series)
+        else:
+            point = SIDES[side](self._storage, series, at)
+        timestamp, value = point or (None, None)
+        resp.text = _encode({"timestamp": timestamp, "value": value})
         resp.content_type = "application/json"
 
 
 class PointsResource:
-    """/series/ID/csv/…: the points of a window."""
+    """/series/ID/points/ and /series/ID/csv/…: the points of a window."""
 
-    def __init__(self, storage: Storage, access: Access) -> None:
+    def __init__(self, storage: Storage, access: Access, caching: Caching) -> None:
         self._storage = storage
         self._access = access
+        self._caching = caching
+
+    def on_get(self, req: Request, resp: Response, id: str) -> None:
+        self._send(req, resp, id, "points/", None)
 
     def on_get_csv(self, req: Request, resp: Response, id: str) -> None:
-        self._send_points(req, resp, id, "csv/")
+        self._send(req, resp, id, "csv/", CSV)
 
     def on_get_unix(self, req: Request, resp: Response, id: str) -> None:
-        self._send_points(req, resp, id, "csv/unix.csv")
+        self._send(req, resp, id, "csv/unix.csv", CSV)
 
     def on_get_iso(self, req: Request, resp: Response, id: str) -> None:
-        self._send_points(req, resp, id, "csv/iso.csv", iso=True)
+        self._send(req, resp, id, "csv/iso.csv", ISO_CSV)
 
-    def _send_points(
-        self, req: Request, resp: Response, id: str, path: str, *, iso: bool = False
-    ) -> None:
+    def _send(self, req: Request, resp: Response, id: str, path: str, form: Format | None) -> None:
+        """Send the points in this form, or in the one that the client prefers."""
         series = self._access.to_read(req, id)
-        window = _window(read_query(req))
-        pieces, last = self._page(series, window)
-        if last is not None:
-            address = f"{series_url(req, series)}{path}?{_next_query(window, last)}"
-            resp.set_header("Link", f'<{address}>; rel="next"')
-        resp.content_type = "text/csv; charset=utf-8"
-        first = next(pieces, EMPTY)  # what fails at once is an error, and not half a reply
-        resp.stream = _csv(series, chain([first], pieces), iso)
+        form = form or _preferred(req)
+        query = read_query(req)
+        window, overview = read_window(query), read_overview(query)
+        name = form.name + ("+gzip" if is_packed(req, form.media_type) else "")
+        if self._caching.answers(req, resp, series, name, weak=overview is not None):
+            return
+        pieces, following, numeric = self._page(series, window, overview, form)
+        ahead = list(islice(pieces, 1))  # what fails at once is an error, and not half a reply
+        resp.stream = _written(series, form, chain(ahead, pieces))
+        resp.content_type = form.media_type
+        if following is not None:
+            url = f"{series_url(req, series)}{path}?{following}"
+            resp.set_header("Link", f'<{url}>; rel="next"')
+        if form is BINARY and numeric:
+            resp.set_header("Timetric-Words", "no")
 
-    def _page(self, series: Series, window: Window) -> tuple[Iterator[Columns], float | None]:
-        """The window's points, and where its limit leaves some out, the last timestamp in it."""
-        if window.limit is None:
-            return self._storage.read(series, window), None
-        # One more than asked for shows whether any are left; a Link stands ahead of the points.
-        pieces = list(self._storage.read(series, window._replace(limit=window.limit + 1)))
-        if sum(len(piece.t) for piece in pieces) <= window.limit:
-            return iter(pieces), None
-        t, v = pieces.pop()
-        pieces.append(Columns(t[:-1], v[:-1]))
-        last = max(float(piece.t[-1]) for piece in pieces if len(piece.t))
-        return iter(pieces), last
+    def _page(
+        self, series: Series, window: Window, overview: Overview | None, form: Format
+    ) -> Page:
+        if overview is not None:
+            return overview.page(self._storage, series, window)
+        page = read_page(self._storage, series, window)
+        if form is not BINARY:
+            return page
+        pieces, numeric = promise_numbers(self._storage, series, window, page.pieces)
+        return Page(pieces, page.following, numeric)
 
 
-def _csv(series: Series, pieces: Iterable[Columns], iso: bool) -> Iterator[bytes]:
-    """The pieces as CSV, with a last line that is no point when they end too early."""
+def _preferred(req: Request) -> Format:
+    """The form that the client likes best. Raises Problem where it takes none."""
     try:
-        for piece in pieces:
-            yield write_csv(piece, iso=iso)
-    except StorageError as error:  # granian would end the reply as if this were all
+        chosen = best_match(FORMATS, req.accept.lower())
+    except ValueError:  # Accept is no list of media types
+        chosen = ""
+    if not chosen:
+        types = ", ".join(name.partition(";")[0] for name in FORMATS)
+        raise Problem(406, f"Points come as {types}; Accept names none of these.")
+    return FORMATS[chosen]
+
+
+def _written(series: Series, form: Format, pieces: Iterable[Columns]) -> Iterator[bytes]:
+    try:
+        yield from form.write(pieces)
+    except StorageError as error:  # the server would end the reply as if this were all
         log.error("a read of the series %s ends unfinished: %s", series.id, error)
-        yield b"unfinished: the rest can not be read\n"
+        yield form.broken
         raise
-
-
-def _window(query: Fields) -> Window:
-    return Window(
-        start=math.nextafter(fields.time(query, "after"), math.inf)
-        if "after" in query
-        else -math.inf,
-        end=fields.time(query, "end") if "end" in query else math.inf,
-        limit=_limit(query) if "limit" in query else None,
-    )
-
-
-def _limit(query: Fields) -> int:
-    text = fields.text(query, "limit")
-    if not _LIMIT.fullmatch(text):
-        raise Problem(400, "limit is no whole number from 1 on.", field="limit")
-    return int(text)
-
-
-def _next_query(window: Window, last: float) -> str:
-    bounds = {"after": last, "end": window.end, "limit": window.limit}
-    return urlencode({name: repr(bound) for name, bound in bounds.items() if bound != math.inf})

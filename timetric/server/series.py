@@ -14,7 +14,7 @@ from timetric.server.body import Form, read_form, read_points, read_query
 from timetric.server.credentials import Random, make_id
 from timetric.server.intake import NOTHING
 from timetric.server.metadata import Metadata
-from timetric.server.pages import series_page
+from timetric.server.pages import OFTEN_ASKED, show
 from timetric.server.problem import Problem
 from timetric.server.receipt import REPLACE, Receipt, Terms
 from timetric.server.storage import Series, Storage
@@ -68,10 +68,17 @@ class SeriesResource:
         self._ways = {"value": self._add_value, "increment": self._increment}
 
     def on_get(self, req: Request, resp: Response, id: str) -> None:
-        series = self._access.to_read(req, id)
-        page = series_page(series, self._storage.latest(series), series_url(req, series))
-        resp.text = page.text
-        resp.set_headers(page.headers)
+        series = self._access.to_show(req, id)
+        show(
+            req,
+            resp,
+            "series",
+            series=series,
+            about=series.metadata,
+            latest=self._storage.latest(series),
+            url=series_url(req, series),
+        )
+        resp.set_header("Cache-Control", OFTEN_ASKED)
 
     def on_post(self, req: Request, resp: Response, id: str) -> None:
         series = self._access.to_write(req, id)

@@ -9,6 +9,7 @@ import multiprocessing.util
 import os
 import signal
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Callable
@@ -22,7 +23,7 @@ from granian.server.mp import MPServer
 
 from timetric.server import create_app
 from timetric.server.keyring import open_keyring
-from timetric.server.storage import open_storage
+from timetric.server.storage import Quota, open_storage
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
@@ -50,14 +51,22 @@ class Address(NamedTuple):
         return f"[{self.ip}]:{self.port}" if ":" in self.ip else f"{self.ip}:{self.port}"
 
 
+class Tls(NamedTuple):
+    """The files of a certificate, with its chain, and of its key; both PEM."""
+
+    cert: Path
+    key: Path
+
+
 class Settings(NamedTuple):
-    """What the service works with. ``trust_proxy`` and ``base_url`` are create_app's."""
+    """What the service works with. ``base_url`` and what follows the key file are create_app's."""
 
     directory: Path
     durability: str
     base_url: str | None
     secret_key_file: Path
     trust_proxy: list[str] | None
+    signup: Quota | None
 
 
 def find_address(host: str, port: int) -> Address:
@@ -80,7 +89,38 @@ def find_address(host: str, port: int) -> Address:
         ) from error
 
 
-def run(load: Callable[[], WSGIApplication], address: Address, ready: Callable[[], None]) -> None:
+def find_tls(cert: Path | None, key: Path | None) -> Tls | None:
+    """What to speak https with, if anything. Raises ServeError for files that don't do."""
+    if cert is None and key is None:
+        return None
+    if cert is None or key is None:
+        raise ServeError(
+            "a certificate and its key go together; give both --tls-cert and --tls-key"
+        )
+    for path in (cert, key):
+        try:
+            text = path.read_bytes()
+        except OSError as error:  # told with its name
+            raise ServeError(f"can't read {path}: {error.strerror}") from error
+        if b"-----BEGIN " not in text:
+            raise ServeError(f"{path} is no PEM file; it has a line -----BEGIN ...-----")
+        if b"ENCRYPTED" in text:
+            raise ServeError(f"{path} is locked by a passphrase; give the key without one")
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(cert, key)
+    except ssl.SSLError as error:  # broken, or of different pairs
+        raise ServeError(
+            f"{cert} and {key} are no certificate and its key ({error.reason})"
+        ) from error
+    return Tls(cert, key)
+
+
+def run(
+    load: Callable[[], WSGIApplication],
+    address: Address,
+    tls: Tls | None,
+    ready: Callable[[], None],
+) -> None:
     """Serve what ``load`` makes in the worker until SIGINT, SIGTERM or SIGHUP.
 
     ``ready`` is called in the worker once it answers requests; both must be picklable. Raises
@@ -100,10 +140,12 @@ def run(load: Callable[[], WSGIApplication], address: Address, ready: Callable[[
         http1_settings=HTTP1Settings(header_read_timeout=60_000),
         workers_kill_timeout=GRACE,
         log_enabled=False,
+        ssl_cert=tls and tls.cert,
+        ssl_key=tls and tls.key,
     )
     server.on_startup(partial(_set_signals, server, signal.getsignal(signal.SIGHUP)))
     try:
-        server.serve(target_loader=partial(_start, load, address, ready), wrap_loader=False)
+        server.serve(target_loader=partial(_start, load, address, tls, ready), wrap_loader=False)
     except RuntimeError as error:  # granian's, of the socket: its first line says what is wrong
         raise ServeError(str(error).partition("\n")[0]) from error
     except SystemExit as end:  # granian's, where the worker ended before it was told to
@@ -140,11 +182,15 @@ def load(address: Address, settings: Settings) -> WSGIApplication:
         base_url=settings.base_url,
         hosts=(address.ip,),
         trust_proxy=settings.trust_proxy,
+        signup=settings.signup,
     )
 
 
 def _start(
-    load: Callable[[], WSGIApplication], address: Address, ready: Callable[[], None]
+    load: Callable[[], WSGIApplication],
+    address: Address,
+    tls: Tls | None,
+    ready: Callable[[], None],
 ) -> WSGIApplication:
     """What happens in the worker before it answers."""
     # Ctrl-C reaches both processes: two signals at once can hang granian's worker, so it is left
@@ -153,7 +199,8 @@ def _start(
     logging.basicConfig(format="%(asctime)s %(message)s", level=logging.WARNING)
     logging.getLogger("timetric").setLevel(logging.INFO)
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    threading.Thread(target=_call_when_answering, args=(address, ready), daemon=True).start()
+    connect = partial(_connection, address, tls)
+    threading.Thread(target=_call_when_answering, args=(connect, ready), daemon=True).start()
     return load()
 
 
@@ -171,15 +218,25 @@ def _end_with_parent() -> None:
     os._exit(1)
 
 
-def _call_when_answering(address: Address, ready: Callable[[], None]) -> None:
+def _connection(address: Address, tls: Tls | None) -> http.client.HTTPConnection:
+    if tls is None:
+        return http.client.HTTPConnection(address.ip, address.port, timeout=5)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False  # it is this very process, whatever the certificate's name
+    context.verify_mode = ssl.CERT_NONE
+    return http.client.HTTPSConnection(address.ip, address.port, timeout=5, context=context)
+
+
+def _call_when_answering(
+    connect: Callable[[], http.client.HTTPConnection], ready: Callable[[], None]
+) -> None:
     """Call ``ready`` after the first reply; a socket that listens is not yet one that answers."""
-    while not _answers(address):
+    while not _answers(connect()):
         time.sleep(0.02)
     ready()
 
 
-def _answers(address: Address) -> bool:
-    connection = http.client.HTTPConnection(address.ip, address.port, timeout=5)
+def _answers(connection: http.client.HTTPConnection) -> bool:
     try:
         connection.request("GET", "/")
         connection.getresponse()

@@ -42,12 +42,16 @@ from timetric.server.storage import (
     RequestToken,
     Taken,
 )
+from timetric.server.usage import Usage
+from timetric.timestamps import format_iso
 
 #: Seconds that a request's timestamp may differ from the service's clock, either way.
 WINDOW = 300
 
 #: The answer to unknown keys, wrong secrets and revoked tokens alike.
-WRONG = "The signature or the credentials are wrong, or the token was revoked."
+WRONG = (
+    "The signature or the credentials are wrong, or the token was revoked, or its user is disabled."
+)
 
 _METHODS = (SIGNATURE_HMAC_SHA1, SIGNATURE_HMAC_SHA256)
 
@@ -83,9 +87,15 @@ class Signatures:
     """Checks signed requests. ``clock`` gives Unix seconds, ``max_body`` is in bytes."""
 
     def __init__(
-        self, grants: Grants, keyring: Keyring, clock: Callable[[], float], max_body: int
+        self,
+        grants: Grants,
+        keyring: Keyring,
+        usage: Usage,
+        clock: Callable[[], float],
+        max_body: int,
     ) -> None:
         self._grants = grants
+        self._usage = usage
         self._endpoint = _Endpoint(_Rules(keyring))
         self._clock = clock
         self._max_body = max_body
@@ -108,8 +118,12 @@ class Signatures:
             right = self._endpoint.is_right(self._endpoint.read(req, protocol, others), token_kind)
         if known is None or not right:
             raise Problem(401, WRONG, oauth_problem="signature_invalid")
+        _check_expiry(known.application, now)
         self._check_body_hash(req, claim.parameters)
         self._spend(claim, now)
+        if isinstance(known.token, AccessToken):
+            key = known.token.key
+            self._usage.note(key, lambda minute: self._grants.note_use(key, minute))
         return known
 
     def _known(self, claim: _Claim, token_kind: str | None, now: float) -> Signed | None:
@@ -157,6 +171,16 @@ class Signatures:
             raise Problem(
                 401, "The nonce was used before (nonce_used).", oauth_problem="nonce_used"
             ) from error
+
+
+def _check_expiry(application: Application, now: float) -> None:
+    """With an application all its tokens expire."""
+    if application.expires is not None and now >= application.expires:
+        raise Problem(
+            401,
+            f"The application expired at {format_iso(application.expires)} UTC.",
+            oauth_problem="consumer_key_rejected",
+        )
 
 
 def is_signed(req: Request) -> bool:

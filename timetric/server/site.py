@@ -21,7 +21,8 @@ class Site:
     """Middleware that puts into the context of each request
 
     - ``base_url``, for links: the service's own address, with a slash at its end;
-    - ``scheme``, for signatures: that of the URL the client was given, which a trusted proxy tells.
+    - ``scheme``, for signatures: that of the URL the client was given, which a trusted proxy tells;
+    - ``address``, of whoever asks, for limits: a trusted proxy tells that too.
     """
 
     def __init__(
@@ -37,10 +38,12 @@ class Site:
         base_url = self._base_url or self._own_url(req.scheme, req.get_header("Host") or "")
         req.context.base_url = base_url
         req.context.scheme = base_url.partition(":")[0].lower()
+        req.context.address = req.remote_addr
         if self._trusts and self._is_proxy(req.remote_addr):
             _check_forwarded_host(req)
             forwarded = _last(req, "X-Forwarded-Proto").lower()
             req.context.scheme = forwarded if forwarded in _PORTS else req.context.scheme
+            req.context.address = self._forwarded_address(req)
 
     def _find_own_url(self, scheme: str, host: str) -> str:
         """The address of the Host header, which any page can make a browser send: so only ours."""
@@ -58,6 +61,21 @@ class Site:
 
     def _is_proxy(self, address: str) -> bool:
         return is_loopback(address) or _plain_host(address) in self._proxies
+
+    def _forwarded_address(self, req: Request) -> str:
+        """The nearest address on the way here that is no trusted proxy's.
+
+        Each proxy adds the one before it; what stands left of a stranger's the stranger wrote.
+        """
+        address = str(req.remote_addr)
+        for element in reversed((req.get_header("X-Forwarded-For") or "").split(",")):
+            forwarded = _address(element)
+            if forwarded is None:
+                break
+            address = forwarded
+            if not self._is_proxy(address):
+                break
+        return address
 
 
 def signed_url(req: Request) -> str:
@@ -77,6 +95,17 @@ def is_loopback(host: str) -> bool:
         return host == "localhost" or ipaddress.ip_address(host).is_loopback
     except ValueError:  # a name
         return False
+
+
+def _address(element: str) -> str | None:
+    """The address in an element of X-Forwarded-For, which may have a port."""
+    host = element.strip()
+    if host.startswith("[") or host.count(":") == 1:
+        host = host.strip("[").partition("]")[0] if "]" in host else host.partition(":")[0]
+    try:
+        return str(ipaddress.ip_address(host))
+    except ValueError:  # "unknown", or none at all
+        return None
 
 
 def _plain_host(host: str) -> str:

@@ -13,10 +13,20 @@ from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 from timetric.points import Point, Value
+from timetric.server.aggregates import Aggregation
 from timetric.server.columns import Columns
 from timetric.server.metadata import Metadata
 from timetric.server.receipt import PLAIN, Receipt, Terms
-from timetric.server.storage.accounts import Accounts, Token, User
+from timetric.server.storage.accounts import (
+    Account,
+    Accounts,
+    Belongings,
+    Opening,
+    Quota,
+    Session,
+    Token,
+    User,
+)
 from timetric.server.storage.errors import (
     Busy,
     Changed,
@@ -25,6 +35,7 @@ from timetric.server.storage.errors import (
     Full,
     Missing,
     NotNumeric,
+    OverQuota,
     Reused,
     Rewritten,
     StorageError,
@@ -35,8 +46,10 @@ from timetric.server.storage.grants import AccessToken, Application, Grants, Req
 
 __all__ = [
     "AccessToken",
+    "Account",
     "Accounts",
     "Application",
+    "Belongings",
     "Busy",
     "Changed",
     "Conflict",
@@ -45,10 +58,14 @@ __all__ = [
     "Grants",
     "Missing",
     "NotNumeric",
+    "Opening",
+    "OverQuota",
+    "Quota",
     "RequestToken",
     "Reused",
     "Rewritten",
     "Series",
+    "Session",
     "Storage",
     "StorageError",
     "Taken",
@@ -93,7 +110,8 @@ class Storage(Protocol):
     accounts: Accounts
     grants: Grants
 
-    # series; each write is done on its terms, and so raises Changed, Reused and Busy, and Missing
+    # series; each write is done on its terms, and so raises Changed, Reused and Busy; Missing where
+    # the series is gone, OverQuota where its owner may have no more
 
     def create(
         self,
@@ -113,6 +131,12 @@ class Storage(Protocol):
         """Whose it is and what it is, as it stands; what each write changes may be old.
 
         That is ``updated``, ``points``, ``version`` and ``generation``. Raises Missing.
+        """
+
+    def titled(self, words: str, user: User | None, most: int) -> list[Series]:
+        """So many series with the words in their title, the newest first.
+
+        Those that are public, and the user's own. A letter's case does not count in ASCII.
         """
 
     def amend(
@@ -160,6 +184,23 @@ class Storage(Protocol):
 
         Each piece is read in a short transaction of its own, so that a slow reader holds none.
         Points added behind the reader are not seen. Raises Rewritten, Damaged.
+        """
+
+    def cut(self, series: Series, window: Window) -> float | None:
+        """The instant of the last point within the window's limit, where it leaves some out.
+
+        Last in reading order. Found without reading the points before it. Raises Damaged.
+        """
+
+    def may_hold_words(self, series: Series, window: Window) -> bool:
+        """Whether a value in the window, its limit aside, may be a word; False is certain."""
+
+    def aggregate(
+        self, series: Series, window: Window, aggregation: Aggregation
+    ) -> Iterator[Columns]:
+        """What the buckets of a window come to, in reading order; its limit counts buckets.
+
+        It is read in short transactions, as by ``read``. Raises Rewritten, Damaged.
         """
 
     def backup(self, path: Path) -> None:

@@ -15,6 +15,7 @@ from timetric.server.storage import Missing, Series, User
 from timetric.server.storage.bodies import sweep
 from timetric.server.storage.database import Database
 from timetric.server.storage.history import History
+from timetric.server.storage.quota import check_series
 from timetric.server.storage.rows import insert
 from timetric.server.storage.tables import Tables
 from timetric.server.storage.writer import Writer, check, on_terms, scope_of
@@ -57,6 +58,15 @@ class Catalog:
             raise Missing(f"there is no series {id}")
         return _series(row)
 
+    def titled(self, words: str, user: User | None, most: int) -> list[Series]:
+        with self._database.reading() as db:
+            rows = db.execute(
+                f"{_SERIES} WHERE (public OR owner = ?) AND instr(lower(title), lower(?))"
+                " ORDER BY series.key DESC LIMIT ?",
+                (user and user.key, words, most),
+            ).fetchall()
+        return [_series(row) for row in rows]
+
     def amend(self, series: Series, changes: Mapping[str, Any], now: float, terms: Terms) -> Series:
         def job(db: sqlite3.Connection) -> Series:
             rows = Tables(db, series.key)
@@ -93,7 +103,8 @@ class Catalog:
 def _insert(
     db: sqlite3.Connection, id: str, owner: User, metadata: Metadata, version: int, now: float
 ) -> int:
-    """Make an empty series; its key. Raises Taken."""
+    """Make an empty series; its key. Raises Taken, OverQuota; Missing without owner."""
+    check_series(db, owner)
     statement = (
         "INSERT INTO series(id, owner, title, caption, description, tags, unit, source,"
         " source_url, latitude, longitude, public, created, updated, version)"

@@ -15,6 +15,10 @@ class Missing(StorageError):
     """There is no such user, token, application, link, session or series (any more)."""
 
 
+class OverQuota(StorageError):
+    """A user would have more than they may."""
+
+
 class NotNumeric(StorageError):
     """An increment met a word, or its sum is past a double's range."""
 

@@ -11,7 +11,7 @@ class Application(NamedTuple):
     """A program that users may authorize by OAuth; its secret is derived, never stored.
 
     ``callback`` is what the callbacks it asks for begin with, beside those on loopback. One that
-    ``predates_1_0a`` may leave out the verifier.
+    ``predates_1_0a`` may leave out the verifier. When it ``expires``, so do all its tokens.
     """
 
     key: str
@@ -20,6 +20,8 @@ class Application(NamedTuple):
     callback: str | None
     predates_1_0a: bool
     created: float
+    read_only: bool = False
+    expires: float | None = None
 
 
 class RequestToken(NamedTuple):
@@ -37,16 +39,32 @@ class RequestToken(NamedTuple):
 
 
 class AccessToken(NamedTuple):
-    """What lets an application act for a user, until it is revoked."""
+    """What lets an application act for a user, as far as the application may, until revoked.
+
+    ``last_used`` is to the minute.
+    """
 
     key: str
     application: Application
     user: User
     created: float
+    last_used: float | None = None
+
+    @property
+    def read_only(self) -> bool:
+        return self.application.read_only
+
+    @property
+    def expires(self) -> float | None:
+        return self.application.expires
 
 
 class Grants(Protocol):
-    """Applications, their tokens, and the nonces that were spent."""
+    """Applications, their tokens, and the nonces that were spent.
+
+    Whatever belongs to a user who is disabled, or to such a user's application, is Missing when
+    it is looked up by its key.
+    """
 
     def add_application(self, application: Application) -> None:
         """Raises Taken where the key, or that name of the owner's, is in use."""
@@ -54,11 +72,17 @@ class Grants(Protocol):
     def applications(self) -> list[Application]:
         """All applications, by owner and name."""
 
+    def applications_of(self, user: User) -> list[Application]:
+        """Those that a user registered, by name."""
+
     def application(self, key: str) -> Application:
         """Raises Missing."""
 
     def remove_application(self, key: str) -> None:
         """Remove it with all its tokens. Raises Missing."""
+
+    def remove_own_application(self, user: User, key: str) -> None:
+        """Raises Missing, also where it is someone else's."""
 
     def add_request_token(self, token: RequestToken, now: float) -> None:
         """Raises Missing where the application is gone."""
@@ -84,11 +108,20 @@ class Grants(Protocol):
     def access_tokens(self) -> list[AccessToken]:
         """All access tokens, by application and user."""
 
+    def access_tokens_of(self, user: User) -> list[AccessToken]:
+        """Those that a user granted, by application."""
+
     def access_token(self, key: str) -> AccessToken:
         """Raises Missing."""
 
     def revoke_access_token(self, key: str) -> None:
         """Raises Missing."""
+
+    def revoke_own_access_token(self, user: User, key: str) -> None:
+        """Raises Missing, also where someone else granted it."""
+
+    def note_use(self, key: str, now: float) -> None:
+        """Note that an access token was used."""
 
     def spend(self, nonce: bytes, expires: float, now: float) -> None:
         """Raises Taken where it was spent already; it is kept until it expires at least."""

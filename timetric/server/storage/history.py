@@ -1,4 +1,4 @@
-"""What is done to the points of a series: append, increment, merge, replace, clear, read.
+"""What is done to the points of a series: append, increment, merge, replace, clear.
 
 Few points go to the tail as rows, many are packed into blocks ahead of the transaction that puts
 these in their place.
@@ -12,13 +12,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
 
-import numpy as np
-
 from timetric.points import Point, Value
-from timetric.server.blocks import SIZE, merge
-from timetric.server.columns import EMPTY, Columns, from_points
+from timetric.server.columns import Columns
 from timetric.server.receipt import Receipt, Terms
-from timetric.server.storage import Missing, Rewritten, Series, Window, tail
+from timetric.server.storage import Missing, Series, tail
 from timetric.server.storage.bodies import Stage, sweep
 from timetric.server.storage.bulk import Merge, Plan, Replacement, Stale, Standing
 from timetric.server.storage.database import Database
@@ -28,7 +25,6 @@ from timetric.server.storage.writer import Writer, on_terms, scope_of
 
 _FEW = 256  # points of a write that go to the tail
 _TRIES = 5  # to pack ahead of the transaction before it is done within
-_PIECE = 16  # blocks a piece of a read
 
 
 class History:
@@ -112,54 +108,6 @@ class History:
 
     def latest(self, series: Series) -> Point | None:
         return point(self._database.row(LATEST, (series.key,)))
-
-    def read(self, series: Series, window: Window) -> Iterator[Columns]:
-        generation = None
-        while window.start < window.end and window.limit != 0:
-            with self._database.reading() as db:
-                rows = Tables(db, series.key)
-                seen, generation = generation, rows.state().generation
-                piece = Piece(rows, window)
-            if seen not in (None, generation):
-                raise Rewritten(f"the series {series.id} was rewritten while it was read")
-            columns = piece.columns()
-            window = piece.rest(len(columns.t))
-            if len(columns.t):
-                yield columns
-
-
-class Piece:
-    """One piece of a read: the blocks and tail rows of an interval."""
-
-    def __init__(self, rows: Tables, window: Window) -> None:
-        start, end, limit, descending = window
-        most = _PIECE if limit is None else min(_PIECE, limit // (SIZE // 2) + 2)
-        blocks = rows.packed(start, end, most, descending=descending)
-        if len(blocks) == most and descending:
-            start = max(start, blocks[-1].span.first)
-        elif len(blocks) == most:
-            end = min(end, _next(blocks[-1].span.final))
-        self._asked = window
-        self._blocks = blocks
-        self._tail = rows.tail(start, end)
-        self._start, self._end = start, end
-
-    def columns(self) -> Columns:
-        """Decoded and merged, in reading order; called after the transaction. Raises Damaged."""
-        order = slice(None, None, -1 if self._asked.descending else 1)
-        packed = [block.columns() for block in self._blocks[order]]
-        old = Columns(*map(np.concatenate, zip(EMPTY, *packed)))
-        t, v = merge(old, from_points((row.t, row.value) for row in self._tail))
-        low, high = np.searchsorted(t, [self._start, self._end])
-        cut = slice(None, self._asked.limit)
-        return Columns(t[low:high][order][cut], v[low:high][order][cut])
-
-    def rest(self, size: int) -> Window:
-        """What is still to be read, when this piece gave ``size`` points."""
-        limit = None if self._asked.limit is None else self._asked.limit - size
-        if self._asked.descending:
-            return self._asked._replace(end=self._start, limit=limit)
-        return self._asked._replace(start=self._end, limit=limit)
 
 
 def _clear(rows: Tables, start: float, end: float, now: float) -> Receipt:

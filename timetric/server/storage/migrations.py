@@ -96,6 +96,31 @@ MIGRATIONS = (
     CREATE INDEX loose_by_claim ON loose(claimed);
     """,
     """
+    -- password: a hash with its parameters, most_...: the quota of one who signed up
+    ALTER TABLE users ADD COLUMN password TEXT;
+    ALTER TABLE users ADD COLUMN disabled INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE users ADD COLUMN most_series INTEGER;
+    ALTER TABLE users ADD COLUMN most_points INTEGER;
+    ALTER TABLE tokens ADD COLUMN read_only INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE tokens ADD COLUMN expires REAL;
+    ALTER TABLE tokens ADD COLUMN last_used REAL;
+    ALTER TABLE applications ADD COLUMN read_only INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE applications ADD COLUMN expires REAL;
+    ALTER TABLE access_tokens ADD COLUMN last_used REAL;
+    CREATE INDEX access_tokens_by_user ON access_tokens(user);
+    -- a key that tells a session from others without letting anybody in
+    CREATE TABLE visits(
+        key INTEGER PRIMARY KEY AUTOINCREMENT, digest BLOB NOT NULL UNIQUE,
+        user INTEGER NOT NULL REFERENCES users, created REAL NOT NULL, last_seen REAL NOT NULL,
+        expires REAL NOT NULL, agent TEXT NOT NULL, address TEXT NOT NULL);
+    INSERT INTO visits(digest, user, created, last_seen, expires, agent, address)
+        SELECT digest, user, expires - 1209600, expires - 1209600, expires, '', '' FROM sessions;
+    DROP TABLE sessions;
+    ALTER TABLE visits RENAME TO sessions;
+    CREATE INDEX sessions_by_expiry ON sessions(expires);
+    CREATE INDEX sessions_by_user ON sessions(user);
+    """,
+    """
     -- what writes with an Idempotency-Key did: series is an ID, or empty where one was made
     CREATE TABLE receipts(
         owner INTEGER NOT NULL REFERENCES users ON DELETE CASCADE,

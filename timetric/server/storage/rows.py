@@ -6,7 +6,6 @@ import sqlite3
 from typing import Any
 
 from timetric.server.storage import Missing, Taken
-from timetric.server.storage.database import Database
 
 _AT_ONCE = 100  # expired rows that go with each new one
 
@@ -35,11 +34,9 @@ def prune(db: sqlite3.Connection, table: str, key: str, now: float) -> None:
     )
 
 
-def delete(database: Database, statement: str, values: tuple[object, ...], missing: str) -> None:
-    """Raises Missing."""
-
-    def job(db: sqlite3.Connection) -> None:
-        if not db.execute(statement, values).rowcount:
-            raise Missing(missing)
-
-    database.write(job)
+def change(
+    db: sqlite3.Connection, statement: str, values: tuple[object, ...], missing: str
+) -> None:
+    """Change or delete a row. Raises Missing."""
+    if not db.execute(statement, values).rowcount:
+        raise Missing(missing)

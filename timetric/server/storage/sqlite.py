@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from timetric.points import Point, Value
+from timetric.server.aggregates import Aggregation
 from timetric.server.columns import Columns
 from timetric.server.metadata import Metadata
 from timetric.server.receipt import PLAIN, Receipt, Terms
@@ -16,6 +17,8 @@ from timetric.server.storage import (
     Series,
     User,
     Window,
+    pieces,
+    summary,
 )
 from timetric.server.storage.bodies import clean
 from timetric.server.storage.catalog import Catalog
@@ -26,6 +29,7 @@ from timetric.server.storage.known import Known
 from timetric.server.storage.migrations import migrate
 from timetric.server.storage.sqlite_accounts import SqliteAccounts
 from timetric.server.storage.sqlite_grants import SqliteGrants
+from timetric.server.storage.tables import Tables
 from timetric.server.storage.writer import Writer
 
 
@@ -71,6 +75,9 @@ class SqliteStorage:
     def known_series(self, id: str) -> Series:
         return self._known_series[id]
 
+    def titled(self, words: str, user: User | None, most: int) -> list[Series]:
+        return self._catalog.titled(words, user, most)
+
     def amend(
         self, series: Series, changes: Mapping[str, Any], now: float, terms: Terms = PLAIN
     ) -> Series:
@@ -108,4 +115,16 @@ class SqliteStorage:
         return self._history.latest(series)
 
     def read(self, series: Series, window: Window) -> Iterator[Columns]:
-        return self._history.read(series, window)
+        return pieces.read(self._database, series, window)
+
+    def cut(self, series: Series, window: Window) -> float | None:
+        return pieces.cut(self._database, series, window)
+
+    def may_hold_words(self, series: Series, window: Window) -> bool:
+        with self._database.reading() as db:
+            return Tables(db, series.key).may_hold_words(window.start, window.end)
+
+    def aggregate(
+        self, series: Series, window: Window, aggregation: Aggregation
+    ) -> Iterator[Columns]:
+        return summary.aggregate(self._database, series, window, aggregation)

@@ -14,21 +14,24 @@ from timetric.server.storage import (
     User,
 )
 from timetric.server.storage.database import Database
-from timetric.server.storage.rows import delete, found, insert, prune
+from timetric.server.storage.rows import change, found, insert, prune
 
 _APPLICATION = """application.key, application.name, owner.key, owner.name, application.callback,
-    predates_1_0a, application.created"""
+    predates_1_0a, application.created, application.read_only, application.expires"""
 _OWNER = "JOIN users AS owner ON owner.key = application.owner"
 _ITS_APPLICATION = (
     f"JOIN applications AS application ON application.key = token.application {_OWNER}"
 )
 _APPLICATIONS = f"SELECT {_APPLICATION} FROM applications AS application {_OWNER}"
-_REQUEST_TOKENS = f"""SELECT {_APPLICATION}, token.key, token.callback, needs_verifier, expires,
-    users.key, users.name FROM request_tokens AS token {_ITS_APPLICATION}
+_REQUEST_TOKENS = f"""SELECT {_APPLICATION}, token.key, token.callback, needs_verifier,
+    token.expires, users.key, users.name FROM request_tokens AS token {_ITS_APPLICATION}
     LEFT JOIN users ON users.key = token.user"""
-_ACCESS_TOKENS = f"""SELECT {_APPLICATION}, token.key, users.key, users.name, token.created
-    FROM access_tokens AS token {_ITS_APPLICATION}
+_ACCESS_TOKENS = f"""SELECT {_APPLICATION}, token.key, users.key, users.name, token.created,
+    token.last_used FROM access_tokens AS token {_ITS_APPLICATION}
     JOIN users ON users.key = token.user"""
+
+#: Who is disabled, or whose application's owner is, is let in by no token.
+_LIVE = "NOT owner.disabled AND NOT coalesce(users.disabled, 0)"
 
 
 class SqliteGrants:
@@ -46,28 +49,37 @@ class SqliteGrants:
             insert(
                 db,
                 f"{owner.name} has an application {name!r} already",
-                "INSERT INTO applications(key, name, owner, callback, predates_1_0a, created)"
-                " VALUES (?, ?, ?, ?, ?, ?)",
+                "INSERT INTO applications(key, name, owner, callback, predates_1_0a, created,"
+                " read_only, expires) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
                 (key, name, owner.key, *rest),
             )
 
         self._database.write(job)
 
     def applications(self) -> list[Application]:
-        with self._database.reading() as db:
-            rows = db.execute(f"{_APPLICATIONS} ORDER BY owner.name, application.name").fetchall()
-        return [_application(*row) for row in rows]
+        statement = f"{_APPLICATIONS} ORDER BY owner.name, application.name"
+        return [_application(*row) for row in self._rows(statement)]
+
+    def applications_of(self, user: User) -> list[Application]:
+        statement = f"{_APPLICATIONS} WHERE application.owner = ? ORDER BY application.name"
+        return [_application(*row) for row in self._rows(statement, user.key)]
 
     def application(self, key: str) -> Application:
-        row = self._row(f"{_APPLICATIONS} WHERE application.key = ?", key)
+        row = self._row(f"{_APPLICATIONS} WHERE application.key = ? AND NOT owner.disabled", key)
         return _application(*found(row, f"there is no application {key}"))
 
     def remove_application(self, key: str) -> None:
-        delete(
-            self._database,
+        self._change(
             "DELETE FROM applications WHERE key = ?",
             (key,),
             f"there is no application {key}",
+        )
+
+    def remove_own_application(self, user: User, key: str) -> None:
+        self._change(
+            "DELETE FROM applications WHERE key = ? AND owner = ?",
+            (key, user.key),
+            f"{user.name} has no application {key}",
         )
 
     # request tokens
@@ -87,7 +99,9 @@ class SqliteGrants:
         self._database.write(job)
 
     def request_token(self, key: str, now: float) -> RequestToken:
-        row = self._row(f"{_REQUEST_TOKENS} WHERE token.key = ? AND expires > ?", key, now)
+        row = self._row(
+            f"{_REQUEST_TOKENS} WHERE token.key = ? AND token.expires > ? AND {_LIVE}", key, now
+        )
         return _request_token(*found(row, "there is no such request token"))
 
     def authorize(self, key: str, user: User, now: float) -> RequestToken:
@@ -105,8 +119,7 @@ class SqliteGrants:
         return self._database.write(job)
 
     def deny(self, key: str, user: User, now: float) -> None:
-        delete(
-            self._database,
+        self._change(
             "DELETE FROM request_tokens WHERE key = ? AND (user IS NULL OR user = ?)"
             " AND expires > ?",
             (key, user.key, now),
@@ -122,7 +135,7 @@ class SqliteGrants:
 
     def exchange(self, key: str, access_key: str, now: float) -> AccessToken:
         def job(db: sqlite3.Connection) -> AccessToken:
-            statement = f"{_REQUEST_TOKENS} WHERE token.key = ? AND expires > ?"
+            statement = f"{_REQUEST_TOKENS} WHERE token.key = ? AND token.expires > ? AND {_LIVE}"
             row = db.execute(statement, (key, now)).fetchone()
             request = _request_token(*found(row, "there is no such request token"))
             if request.user is None:
@@ -141,21 +154,37 @@ class SqliteGrants:
 
     def access_tokens(self) -> list[AccessToken]:
         order = "ORDER BY owner.name, application.name, users.name, token.created"
-        with self._database.reading() as db:
-            rows = db.execute(f"{_ACCESS_TOKENS} {order}").fetchall()
-        return [_access_token(*row) for row in rows]
+        return [_access_token(*row) for row in self._rows(f"{_ACCESS_TOKENS} {order}")]
+
+    def access_tokens_of(self, user: User) -> list[AccessToken]:
+        statement = (
+            f"{_ACCESS_TOKENS} WHERE token.user = ? ORDER BY application.name, token.created"
+        )
+        return [_access_token(*row) for row in self._rows(statement, user.key)]
 
     def access_token(self, key: str) -> AccessToken:
-        row = self._row(f"{_ACCESS_TOKENS} WHERE token.key = ?", key)
+        row = self._row(f"{_ACCESS_TOKENS} WHERE token.key = ? AND {_LIVE}", key)
         return _access_token(*found(row, f"there is no access token {key}"))
 
     def revoke_access_token(self, key: str) -> None:
-        delete(
-            self._database,
+        self._change(
             "DELETE FROM access_tokens WHERE key = ?",
             (key,),
             f"there is no access token {key}",
         )
+
+    def revoke_own_access_token(self, user: User, key: str) -> None:
+        self._change(
+            "DELETE FROM access_tokens WHERE key = ? AND user = ?",
+            (key, user.key),
+            f"{user.name} has authorized no token {key}",
+        )
+
+    def note_use(self, key: str, now: float) -> None:
+        def job(db: sqlite3.Connection) -> None:
+            db.execute("UPDATE access_tokens SET last_used = ? WHERE key = ?", (now, key))
+
+        self._database.write(job, amends=False)
 
     # nonces, and the key that secrets are derived from
 
@@ -191,6 +220,13 @@ class SqliteGrants:
 
         self._database.write(job)
 
+    def _rows(self, statement: str, *values: object) -> list[Any]:
+        with self._database.reading() as db:
+            return db.execute(statement, values).fetchall()
+
+    def _change(self, statement: str, values: tuple[object, ...], missing: str) -> None:
+        self._database.write(lambda db: change(db, statement, values, missing))
+
     def _row(self, statement: str, *values: object) -> Any:
         return self._database.row(statement, values)
 
@@ -211,18 +247,19 @@ def _insert_access_token(db: sqlite3.Connection, token: AccessToken) -> None:
 
 
 def _application(key: str, name: str, owner_key: int, owner_name: str, *rest: Any) -> Application:
-    callback, predates_1_0a, created = rest
+    callback, predates_1_0a, created, read_only, expires = rest
+    owner = User(owner_key, owner_name)
     return Application(
-        key, name, User(owner_key, owner_name), callback, bool(predates_1_0a), created
+        key, name, owner, callback, bool(predates_1_0a), created, bool(read_only), expires
     )
 
 
 def _request_token(*row: Any) -> RequestToken:
-    key, callback, needs_verifier, expires, user_key, user_name = row[7:]
+    key, callback, needs_verifier, expires, user_key, user_name = row[9:]
     user = None if user_key is None else User(user_key, user_name)
-    return RequestToken(key, _application(*row[:7]), callback, bool(needs_verifier), expires, user)
+    return RequestToken(key, _application(*row[:9]), callback, bool(needs_verifier), expires, user)
 
 
 def _access_token(*row: Any) -> AccessToken:
-    key, user_key, user_name, created = row[7:]
-    return AccessToken(key, _application(*row[:7]), User(user_key, user_name), created)
+    key, user_key, user_name, created, last_used = row[9:]
+    return AccessToken(key, _application(*row[:9]), User(user_key, user_name), created, last_used)

@@ -13,13 +13,20 @@ from typing import NamedTuple
 import numpy as np
 
 from timetric.points import Point, Value
-from timetric.server.blocks import Corrupt, decode
+from timetric.server.blocks import Corrupt, check, decode, unpack
 from timetric.server.columns import EMPTY, Columns, Floats, unbox
 from timetric.server.storage import Damaged, Missing, bodies
 from timetric.server.storage.parcel import Change, Kept, Packer, Parcel, Span
+from timetric.server.storage.quota import check_points
 
 _BLOCK = """SELECT blocks.key, first, final, size, codec, crc, times, vals
     FROM blocks JOIN bodies ON bodies.key = blocks.key"""
+#: A last value that is a word is left out.
+_HEAD = """SELECT key, first, final, CASE typeof(last) WHEN 'real' THEN last END,
+    minimum, maximum, total, numbers FROM blocks"""
+
+#: Of a block: key, first and final instant, last value, minimum, maximum, total, numbers.
+Head = tuple[int, float, float, float | None, float | None, float | None, float | None, int]
 
 
 class Row(NamedTuple):
@@ -57,10 +64,27 @@ class Packed(NamedTuple):
         try:
             return decode(self.codec, self.crc, self.times, self.values)
         except Corrupt as error:  # told with where it is
-            raise Damaged(
-                f"the block {self.span.key} of {self.span.size} points from {self.span.first} on "
-                f"is damaged: {error}"
-            ) from error
+            raise self._damaged(error) from error
+
+    def check(self) -> None:
+        """Raises Damaged."""
+        try:
+            check(self.codec, self.crc, self.times, self.values)
+        except Corrupt as error:  # told with where it is
+            raise self._damaged(error) from error
+
+    def fill(self, column: Floats, packed: bytes) -> None:
+        """Put times or values of the block, which was checked, into a column. Raises Damaged."""
+        try:
+            unpack(self.codec, packed, column)
+        except Corrupt as error:  # told with where it is
+            raise self._damaged(error) from error
+
+    def _damaged(self, error: Corrupt) -> Damaged:
+        return Damaged(
+            f"the block {self.span.key} of {self.span.size} points from {self.span.first} on "
+            f"is damaged: {error}"
+        )
 
 
 #: The last point of a series; the tail's where both end at the same instant.
@@ -94,19 +118,23 @@ class Tables:
         return State(*row)
 
     def touch(self, now: float, *, points: int = 0, tail: int = 0, generation: int = 0) -> None:
-        """Note a change, and how many points and tail rows there are more."""
+        """Note a change, and how many points and tail rows there are more. Raises OverQuota."""
         self._db.execute(
             "UPDATE series SET updated = ?, version = version + 1, points = points + ?,"
             " tail = tail + ?, generation = generation + ? WHERE key = ?",
             (now, points, tail, generation, self._series),
         )
+        if points > 0:
+            check_points(self._db, self._series)
 
     def count(self, *, points: int, tail: int) -> None:
-        """Note how many points and tail rows there are more, or fewer; no write of a user's."""
+        """Note how many points and tail rows there are more, or fewer. Raises OverQuota."""
         self._db.execute(
             "UPDATE series SET points = points + ?, tail = tail + ? WHERE key = ?",
             (points, tail, self._series),
         )
+        if points > 0:
+            check_points(self._db, self._series)
 
     def drop_all(self) -> None:
         """Take away the whole history."""
@@ -174,10 +202,24 @@ class Tables:
 
     def block(self, key: int) -> Columns:
         """Raises Missing, Damaged."""
+        return self.packed_block(key).columns()
+
+    def packed_block(self, key: int) -> Packed:
+        """Raises Missing."""
         row = self._db.execute(f"{_BLOCK} WHERE blocks.key = ?", (key,)).fetchone()
         if row is None:
             raise Missing(f"there is no block {key}")
-        return _packed(row).columns()
+        return _packed(row)
+
+    def heads(self, start: float, end: float, limit: int, *, descending: bool) -> list[Head]:
+        """What up to ``limit`` blocks say that have points in the interval, in reading order."""
+        order = "DESC" if descending else "ASC"
+        rows = self._db.execute(
+            f"{_HEAD} WHERE series = ? AND first >= ? AND first < ?"
+            f" AND final >= ? ORDER BY first {order} LIMIT ?",
+            (self._series, self._first_up_to(start), end, start, limit),
+        )
+        return rows.fetchall()
 
     def packed(self, start: float, end: float, limit: int, *, descending: bool) -> list[Packed]:
         """Up to ``limit`` blocks that have points in the interval, in reading order."""
@@ -188,6 +230,17 @@ class Tables:
             (self._series, self._first_up_to(start), end, start, limit),
         )
         return [_packed(row) for row in rows]
+
+    def may_hold_words(self, start: float, end: float) -> bool:
+        """Whether a row of the tail in the interval is a word, or a block there holds one."""
+        (found,) = self._db.execute(
+            "SELECT EXISTS(SELECT 1 FROM blocks WHERE series = ?1 AND first >= ?2 AND first < ?3"
+            " AND final >= ?4 AND numbers < size)"
+            " OR EXISTS(SELECT 1 FROM tail WHERE series = ?1 AND t >= ?4 AND t < ?3"
+            " AND typeof(v) != 'real')",
+            (self._series, self._first_up_to(start), end, start),
+        ).fetchone()
+        return bool(found)
 
     def pack(self, steps: Iterator[Change]) -> Parcel:
         """Pack a merge's steps within this transaction."""
