@@ -44,6 +44,7 @@ from timetric.server.storage import (
     history,
     open_storage,
     parcel,
+    pieces,
     tail,
 )
 
@@ -555,7 +556,7 @@ def test_a_store_of_many_small_blocks_does_what_a_dict_does(
 ) -> None:
     small = {"SIZE": 16, "_HALF": 8, "_CHUNK": 64, "_FEW": 4, "_PIECE": 3}
     limits = {"_MOST_FOLDED": 50, "MOST_REPACKED": 3}
-    for module in (blocks, parcel, history, tail):
+    for module in (blocks, parcel, history, pieces, tail):
         for name, value in {**small, **limits}.items():
             if hasattr(module, name):
                 monkeypatch.setattr(module, name, value)

@@ -117,6 +117,19 @@ def test_a_patch_that_changes_nothing_is_no_change(service: Service) -> None:
         assert json.loads(reply.body) == before
 
 
+def test_the_item_is_told_to_be_the_same_until_it_changes(service: Service) -> None:
+    path = create(service, b"0,1\n")
+    tag = service.owner_sends("GET", f"{path}metadata/").headers["ETag"]
+    known = {"If-None-Match": tag}
+    assert service.owner_sends("GET", f"{path}metadata/", headers=known).status == 304
+    assert patch(service, path, {"unit": "W"}, **{"If-Match": tag}).status == 200
+    assert patch(service, path, {"unit": "V"}, **{"If-Match": tag}).status == 412
+    reply = service.owner_sends("GET", f"{path}metadata/", headers=known)
+    assert json.loads(reply.body)["unit"] == "W"
+    by_csv = service.owner_sends("GET", f"{path}csv/").headers["ETag"]
+    assert patch(service, path, {"unit": "V"}, **{"If-Match": by_csv}).status == 200
+
+
 def test_points_that_come_meanwhile_stay_counted(service: Service) -> None:
     path = create(service, b"0,1\n")
     assert patch(service, path, {"unit": "W"}, **{"If-Match": '"1.0"'}).status == 200

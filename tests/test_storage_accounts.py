@@ -13,6 +13,7 @@ import pytest
 from tests.conftest import ROOT
 from tests.test_storage import IDS, METADATA, columns, read
 from timetric.server.columns import EMPTY
+from timetric.server.receipt import Terms
 from timetric.server.storage import (
     AccessToken,
     Account,
@@ -254,6 +255,10 @@ def test_a_quota_of_points_is_held_whole(storage: Storage, narrow: Series, size:
 
 def test_a_quota_of_points_counts_no_replaced_ones(storage: Storage, narrow: Series) -> None:
     storage.merge(narrow, columns(*((float(t), 2.0) for t in range(295))), 3.0)
+    kept = storage.merge(
+        narrow, columns(*((float(t), 3.0) for t in range(295))), 3.0, Terms(on_conflict="keep")
+    )
+    assert kept[:4] == (295, 0, 0, 295)
     for write in (
         lambda: storage.append(narrow, 1.0, 1e6),
         lambda: storage.increment(narrow, 1.0, 1e6),

@@ -115,7 +115,7 @@ def build_app(
     caching = Caching(clock)
     app.add_route("/create", CreateResource(storage, access, clock, random, max_body))
     app.add_route("/series/{id}", SeriesResource(storage, access, clock, max_body))
-    app.add_route("/series/{id}/metadata", MetadataResource(storage, access, clock))
+    app.add_route("/series/{id}/metadata", MetadataResource(storage, access, caching, clock))
     writes = WritesResource(storage, access, clock)
     app.add_route("/create/writes/{key}", writes)
     app.add_route("/series/{id}/writes/{key}", writes)

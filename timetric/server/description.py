@@ -9,6 +9,7 @@ from falcon import Request, Response
 
 from timetric.server.access import Access, series_url
 from timetric.server.body import read_document
+from timetric.server.caching import Caching
 from timetric.server.item import thick_item
 from timetric.server.metadata import read_changes
 from timetric.server.problem import Problem
@@ -22,13 +23,18 @@ _TYPES = ("application/merge-patch+json", "application/json")
 class MetadataResource:
     """/series/ID/metadata/. ``clock`` gives Unix seconds."""
 
-    def __init__(self, storage: Storage, access: Access, clock: Callable[[], float]) -> None:
+    def __init__(
+        self, storage: Storage, access: Access, caching: Caching, clock: Callable[[], float]
+    ) -> None:
         self._storage = storage
         self._access = access
+        self._caching = caching
         self._clock = clock
 
     def on_get(self, req: Request, resp: Response, id: str) -> None:
-        self._show(req, resp, self._access.to_read(req, id))
+        series = self._access.to_read(req, id)
+        if not self._caching.answers(req, resp, series, "metadata"):
+            self._show(req, resp, series)
 
     def on_patch(self, req: Request, resp: Response, id: str) -> None:
         series = self._access.to_write(req, id)

@@ -105,11 +105,9 @@ class Merge:
             _met(rows, points, self._terms)  # raises, with the first of them
         if receipt.changes:
             rows.touch(now)
-        if self._keeps:
-            rows.exchange(parcels, gone=[])
+        if self._keeps:  # what stands in the tail stands over what comes into the blocks
             rows.make_stale(covered)
-        else:
-            rows.exchange(parcels, gone=covered)
+        rows.exchange(parcels, gone=[] if self._keeps else covered)
         return receipt
 
     def _steps(self, stretch: Stretch, block: Callable[[int], Columns]) -> Iterator[Change]:
