@@ -474,7 +474,8 @@ def stored(storage: Storage, points: int) -> Series:
     owner = storage.accounts.add_user("owner", 0.0)
     t = np.arange(float(points))
     metadata = Metadata.from_fields({"title": ["T"], "caption": ["C"]})
-    return storage.create("series", owner, metadata, Columns(t, t), 0.0)
+    storage.create("series", owner, metadata, Columns(t, t), 0.0)
+    return storage.series("series")
 
 
 def read(storage: Storage, series: Series, every: str, name: str) -> Iterator[Columns]:
