@@ -80,7 +80,7 @@ def test_a_page_that_shows_who_is_signed_in_is_not_shared(service: Service) -> N
     for page in (signed_in(service).get("/"), signed_in(service).get(path)):
         assert b"Account of </span>owner" in page.body
         assert page.headers["Cache-Control"] == "private, no-cache"
-        assert page.headers["Vary"] == "Cookie"
+        assert "Cookie" in page.headers["Vary"]
     assert b"Sign in" in service.send("GET", "/").body
 
 

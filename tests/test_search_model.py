@@ -61,7 +61,8 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Model]:
         tags = tuple(chance.sample(TAGS, chance.randint(0, 3)))
         metadata = Metadata(*texts, tags=tags, public=chance.random() < 0.7)
         owner = chance.choice(users)
-        series.append(storage.create(f"{number:022}", owner, metadata, EMPTY, float(number)))
+        storage.create(f"{number:022}", owner, metadata, EMPTY, float(number))
+        series.append(storage.series(f"{number:022}"))
     yield Model(storage, users, series[::-1])
     storage.close()
 

@@ -60,8 +60,9 @@ class Shelf:
         number = next(self._numbers)
         metadata = Metadata(title, caption, description, tags, public=public)
         when = float(number) if now is None else now
-        made = self.storage.create(f"{number:022}", owner or self.owner, metadata, EMPTY, when)
-        return made.id
+        id = f"{number:022}"
+        self.storage.create(id, owner or self.owner, metadata, EMPTY, when)
+        return id
 
     def find(
         self,
