@@ -270,6 +270,8 @@ def _decoded(text: bytes, what: str) -> str:
 
 def _parsed(text: bytes, what: str) -> list[tuple[str, str]]:
     """The pairs of a query or a urlencoded form; a blank as + or %20."""
+    if not text:
+        return []
     try:
         return parse_qsl(
             _decoded(text, what), keep_blank_values=True, errors="strict", max_num_fields=_NAMES

@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from functools import partial
 
 from timetric.points import Point, Value
-from timetric.server.columns import Columns
+from timetric.server.columns import Columns, to_points
 from timetric.server.receipt import Receipt, Terms
 from timetric.server.storage import Missing, Series, tail
 from timetric.server.storage.bodies import Stage, sweep
@@ -46,7 +46,8 @@ class History:
 
     def merge(self, series: Series, points: Columns, now: float, terms: Terms) -> Receipt:
         if len(points.t) <= _FEW:
-            job = partial(tail.put, points=points, now=now, terms=terms)
+            few = list(to_points(points))
+            job = partial(tail.put, points=few, now=now, terms=terms)
             return self._write(series, now, terms, job)
         standing = Standing(self._database, series.key)
 

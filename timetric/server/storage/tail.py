@@ -10,7 +10,7 @@ import numpy as np
 
 from timetric.points import Point, Value
 from timetric.server.blocks import SIZE
-from timetric.server.columns import Columns, from_points, reach, to_points, unbox
+from timetric.server.columns import Columns, from_points, reach, to_points
 from timetric.server.receipt import ERROR, KEEP, Receipt, Terms
 from timetric.server.storage import Conflict, Damaged, NotNumeric
 from timetric.server.storage.parcel import MOST_REPACKED, changes, stretches
@@ -52,17 +52,16 @@ def put_first(rows: Tables, points: Columns) -> None:
     rows.count(points=len(points.t), tail=len(points.t))
 
 
-def put(rows: Tables, points: Columns, now: float, terms: Terms) -> Receipt:
-    """Put points over those that stand. Raises Conflict."""
-    state, received = rows.state(), terms.received(len(points.t))
-    if not len(points.t):
+def put(rows: Tables, points: list[Point], now: float, terms: Terms) -> Receipt:
+    """Put points, sorted and each instant once, over those that stand. Raises Conflict."""
+    state, received = rows.state(), terms.received(len(points))
+    if not points:
         return Receipt(received, version=state.version)
-    tail = {row.t: row.value for row in rows.tail(*reach(points))}
-    below = dict(to_points(rows.in_blocks(points.t))) if points.t[0] <= state.final else {}
+    tail = {row.t: row.value for row in _rows_at(rows, points)}
+    below = _below(rows, points) if points[0][0] <= state.final else {}
     standing = below | tail
-    pairs = list(to_points(points))
-    added = [pair for pair in pairs if pair[0] not in standing]
-    other = [pair for pair in pairs if pair[0] in standing and not _same(*pair, standing)]
+    added = [point for point in points if point[0] not in standing]
+    other = [point for point in points if point[0] in standing and not _same(*point, standing)]
     if other and terms.on_conflict == ERROR:
         raise Conflict(other[0][0])
     replaced = [] if terms.on_conflict == KEEP else other
@@ -70,18 +69,18 @@ def put(rows: Tables, points: Columns, now: float, terms: Terms) -> Receipt:
     if new:
         rows.put_tail(new)
         _close(rows, state, now, added=[row.fresh for row in new if row.t not in tail])
-    unchanged, version = len(pairs) - len(new), state.version + bool(new)
+    unchanged, version = len(points) - len(new), state.version + bool(new)
     return Receipt(received, len(added), len(replaced), unchanged, 0, version)
 
 
 def put_one(rows: Tables, point: Point, now: float, terms: Terms) -> Receipt:
     """Put a point over the one that stands; the receipt has what stands then. Raises Conflict."""
-    receipt = put(rows, from_points([point]), now, terms)
+    receipt = put(rows, [point], now, terms)
     if receipt.changes:
         return receipt._replace(point=point)
-    t = np.array([point[0]])
-    value = [row.value for row in rows.tail(*reach(Columns(t, t)))]
-    return receipt._replace(point=(point[0], value[0] if value else unbox(rows.in_blocks(t).v[0])))
+    tail = {row.t: row.value for row in _rows_at(rows, [point])}
+    standing = tail or _below(rows, [point])
+    return receipt._replace(point=(point[0], standing[point[0]]))
 
 
 def fold(rows: Tables) -> None:
@@ -101,6 +100,16 @@ def _close(rows: Tables, state: State, now: float, added: list[bool]) -> None:
         return
     with suppress(Damaged):  # reading tells of it; meanwhile new points find room in the tail
         fold(rows)
+
+
+def _rows_at(rows: Tables, points: list[Point]) -> list[Row]:
+    """The tail's rows from the first of these points to the last."""
+    return rows.tail(points[0][0], math.nextafter(points[-1][0], math.inf))
+
+
+def _below(rows: Tables, points: list[Point]) -> dict[float, Value]:
+    """What stands in blocks at the instants of these points."""
+    return dict(to_points(rows.in_blocks(np.array([t for t, _ in points]))))
 
 
 def _is_held(rows: Tables, state: State, t: float) -> bool:
