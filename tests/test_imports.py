@@ -85,10 +85,10 @@ WAITING = {"connection"}
 #: All of the standard library that ``import timetric`` may load, on any Python. More of it would
 #: cost every short script some milliseconds: socket, logging, tempfile, secrets and pathlib did.
 AT_ONCE = """
-ast base64 binascii calendar collections contextlib copy copyreg dataclasses datetime decimal dis
-enum fractions functools genericpath heapq importlib inspect ipaddress itertools json keyword linecache
-locale math numbers opcode operator os posixpath re reprlib sre_compile sre_constants sre_parse stat
-struct token tokenize types typing urllib warnings weakref
+ast base64 binascii calendar collections contextlib copy copyreg dataclasses datetime decimal
+dis enum fractions functools genericpath heapq importlib inspect ipaddress itertools json
+keyword linecache locale math numbers opcode operator os posixpath re reprlib sre_compile
+sre_constants sre_parse stat struct token tokenize types typing urllib warnings weakref
 """
 
 #: The interface of storage, which knows nothing of the engines that stand behind it.
