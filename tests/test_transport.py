@@ -39,6 +39,8 @@ from tests.misbehaving import (
     reset,
     vanish,
 )
+from timetric.connection import Http
+from timetric.pool import Pool
 from timetric.request import Body, Request
 from timetric.transport import Transport
 
@@ -435,6 +437,26 @@ def test_a_connection_in_use_is_closed_when_its_call_ends(transport: Transport) 
 
     with misbehaving(close_meanwhile) as service:
         assert call(transport, service) == b"fine"
+        service.wait_for_close()
+
+
+def test_connections_that_were_not_used_for_a_minute_are_closed_by_and_by() -> None:
+    now = 0.0
+    pool = Pool(lambda: Http(None, 1000), clock=lambda: now)
+    with misbehaving(answer(OK), answer(OK, OK, OK)) as service:
+        request = Request("GET", service.url)
+        with pool.borrowed() as first, pool.borrowed() as second:
+            for http in (first, second):
+                http.countdown.start(5, PATIENCE)
+                http.send(request)
+        for moment in (50.0, 70.0):
+            now = moment
+            with pool.borrowed() as http:
+                assert http is first  # the one put back last
+                assert service.connections == 2
+                assert not service.closed.acquire(blocking=False)
+        service.wait_for_close()
+        pool.close()
         service.wait_for_close()
 
 
