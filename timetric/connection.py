@@ -166,14 +166,14 @@ class Connection:
         self._stage = "waiting for"
         self.countdown.grace = uploaded / _STORED
         incoming: Any = Incoming(self.sock, self.countdown, self._ahead or b"")
-        response = http.client.HTTPResponse(incoming, method=method)
-        response.begin()
-        self.countdown.grace = 0.0
-        if self.proxy and response.status == http.client.PROXY_AUTHENTICATION_REQUIRED:
-            self._sent = False  # no further than to the proxy
-            raise ProxyRefused(self.proxy, response.status, response.reason)
-        self._stage = "reading the reply of"
-        return response, reply.read(response, self.terms.reply_limit)
+        with http.client.HTTPResponse(incoming, method=method) as response:
+            response.begin()
+            self.countdown.grace = 0.0
+            if self.proxy and response.status == http.client.PROXY_AUTHENTICATION_REQUIRED:
+                self._sent = False  # no further than to the proxy
+                raise ProxyRefused(self.proxy, response.status, response.reason)
+            self._stage = "reading the reply of"
+            return response, reply.read(response, self.terms.reply_limit)
 
     @contextmanager
     def _translated(self) -> Iterator[None]:
