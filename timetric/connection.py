@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 from timetric import reply
 from timetric.exceptions import BadReply, BadRequest, ConnectionFailed, DeadlineExceeded
 from timetric.limits import Limits
-from timetric.request import Body
+from timetric.request import Body, Cut
 
 if TYPE_CHECKING:
     import httplib2
@@ -82,6 +82,7 @@ class Connection(http.client.HTTPConnection):
         self._sent = False  # whether a byte of the request may have arrived
         self._idle = False  # whether the last reply was read to its end
         self._ahead: bytes | None = None  # see _arrived
+        self._coming: tuple[http.client.HTTPResponse, io.BytesIO] | None = None  # see _cut
 
     def __del__(self) -> None:
         self.close()  # its thread, or its client, has ended
@@ -94,7 +95,7 @@ class Connection(http.client.HTTPConnection):
         Raises ConnectionFailed, DeadlineExceeded, BadReply, and BadRequest for a body that can't
         be read.
         """
-        self._stage, self._sent = "connecting to", False
+        self._stage, self._sent, self._coming = "connecting to", False, None
         self.limits.grace = 0.0
         try:
             with self._translated():
@@ -164,7 +165,16 @@ class Connection(http.client.HTTPConnection):
         response = self.getresponse()
         self.limits.grace = 0.0
         self._stage = "reading the reply of"
-        return response, reply.read(response, limit)
+        self._coming = response, io.BytesIO()
+        return response, reply.read(response, limit, self._coming[1])
+
+    def _cut(self) -> Cut | None:
+        """What has come of the reply, if it is a success."""
+        if self._coming is None or self._coming[0].status != 200:
+            return None
+        response, whole = self._coming
+        headers = {name.lower(): value for name, value in response.getheaders()}
+        return Cut(headers, whole.getvalue())
 
     def response_class(  # type: ignore[override]
         self, sock: socket.socket, debuglevel: int = 0, *, method: str
@@ -179,10 +189,10 @@ class Connection(http.client.HTTPConnection):
             yield
         except (socket.timeout, TimeoutError) as error:  # two classes before Python 3.10
             detail = f"{self._stage} {self.service} met {self.limits}"
-            raise DeadlineExceeded(detail, sent=self._sent) from error
+            raise DeadlineExceeded(detail, sent=self._sent, cut=self._cut()) from error
         except (OSError, http.client.IncompleteRead) as error:
             detail = f"{self._stage} {self.service} failed: {_reason(error)}"
-            raise ConnectionFailed(detail, sent=self._sent) from error
+            raise ConnectionFailed(detail, sent=self._sent, cut=self._cut()) from error
         except (http.client.HTTPException, zlib.error) as error:
             detail = f"{self._stage} {self.service} failed: its reply is damaged, or is not HTTP"
             raise BadReply(detail) from error

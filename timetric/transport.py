@@ -115,8 +115,8 @@ class Transport:
                 if wait is None or wait >= limits.left():
                     raise
                 _tell(finished, error, wait)
+                finished, attempt = _following(finished, error, attempt)
             time.sleep(wait)
-            attempt += 1
 
     def _open(self) -> tuple[httplib2.Http, Limits]:
         """This thread's; a forked process opens its own."""
@@ -137,6 +137,15 @@ class Transport:
         if asked is None:
             return random.uniform(0, min(self.max_wait, _BACKOFF * 2**attempt))
         return asked if asked <= self.max_wait else None
+
+
+def _following(request: Request, error: TimetricClientError, attempt: int) -> tuple[Request, int]:
+    """What is sent next, and which attempt at it that is."""
+    cut = error.cut if isinstance(error, ConnectionFailed) else None
+    if request.resume is None or cut is None:
+        return request, attempt + 1
+    rest = request.resume(cut)
+    return replace(request, url=rest), attempt + 1 if rest == request.url else 0
 
 
 def _finished(request: Request) -> Request:
