@@ -22,10 +22,11 @@ ORDER = """
 exceptions request limits
 timestamps oauth1
 points reply
-upload config connection
-transport callback
-auth
-dance series
+upload config connection records duration
+transport callback pages
+auth ahead
+window
+dance series table
 client
 __init__
 
@@ -63,7 +64,15 @@ __main__
 """
 
 COMMAND_LINE = {"cli", "commands", "admin", "store", "demo", "__main__"}
-PURE = {"timestamps", "points", "oauth1", "server.account.agent", "server.storage.tally"} | {
+PURE = {
+    "timestamps",
+    "points",
+    "records",
+    "duration",
+    "oauth1",
+    "server.account.agent",
+    "server.storage.tally",
+} | {
     f"server.{name}"
     for name in ("columns", "blocks", "buckets", "aggregates", "thinning", "formats", "receipt")
 }

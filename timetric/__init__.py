@@ -39,6 +39,7 @@ from timetric.exceptions import (
     NotAuthorized,
     NotFound,
     RateLimited,
+    Rewritten,
     ServiceError,
     ServiceUnavailable,
     TimetricClientError,
@@ -46,6 +47,7 @@ from timetric.exceptions import (
 )
 from timetric.points import Point, Value
 from timetric.series import Series
+from timetric.window import Window
 
 __all__ = [
     "BadReply",
@@ -60,6 +62,7 @@ __all__ = [
     "NotFound",
     "Point",
     "RateLimited",
+    "Rewritten",
     "Series",
     "ServiceError",
     "ServiceUnavailable",
@@ -67,4 +70,5 @@ __all__ = [
     "TimetricClientError",
     "TooLarge",
     "Value",
+    "Window",
 ]

@@ -1,0 +1,136 @@
+"""A window on a series: the points from one time on and before another."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from itertools import chain
+from typing import IO, TYPE_CHECKING, Any, overload
+from urllib.parse import urlencode
+
+from timetric.ahead import pages
+from timetric.pages import LIMIT, Read, Source
+from timetric.points import Point
+from timetric.timestamps import to_timestamp
+
+if TYPE_CHECKING:
+    from timetric.client import TimetricClient
+
+#: Where there is no point: neither a time nor a value.
+Nothing = tuple[None, None]
+
+_YEAR_AND_MONTH = re.compile(r"(\d{4})(-\d\d)?", re.ASCII)
+
+
+def moment(when: object) -> float:
+    """A time as ``update`` takes it; of a year or month alone, as text, the start of it.
+
+    >>> moment("1970"), moment("1970-02"), moment(1970)
+    (0.0, 2678400.0, 1970.0)
+
+    Raises InvalidPoint.
+    """
+    found = _YEAR_AND_MONTH.fullmatch(when.strip()) if isinstance(when, str) else None
+    return to_timestamp(f"{found[1]}{found[2] or '-01'}-01" if found else when)
+
+
+class Window:
+    """The points of a series with ``start <= timestamp < end``, either of which may be missing.
+
+    Nothing is asked until it is read; each reading asks anew. A series is the window on all of
+    its points, and has all of this as well.
+    """
+
+    def __init__(
+        self, client: TimetricClient, url: str, start: object = None, end: object = None
+    ) -> None:
+        """Raises InvalidPoint for a bound that is no time."""
+        times = {"start": start, "end": end}
+        self._client = client
+        self._url = url
+        self._bounds = {name: repr(moment(t)) for name, t in times.items() if t is not None}
+
+    def __repr__(self) -> str:
+        return f"<timetric.Window {self._bounds} of {self._url}>"
+
+    def __iter__(self) -> Iterator[Point]:
+        """The points, oldest first. Fetched page by page, so memory stays bounded.
+
+        While the caller works on a page a thread fetches the next one. A point written meanwhile
+        behind the place that has been reached is not seen; where the series is rewritten or
+        cleared meanwhile, Rewritten is raised.
+        """
+        return _points(*reading(self))
+
+    def __reversed__(self) -> Iterator[Point]:
+        """``reversed(series)``: the points, latest first, fetched likewise."""
+        return _points(*reading(self, order="desc"))
+
+    def first(self) -> Point | Nothing:
+        """The earliest point; ``(None, None)`` where there is none."""
+        return self._only()
+
+    def latest(self) -> Point | Nothing:
+        """The latest point; ``(None, None)`` where there is none."""
+        return self._only(order="desc")
+
+    def resample(
+        self,
+        every: str,
+        aggregate: str = "mean",
+        *,
+        tz: str = "UTC",
+        start: object = None,
+        end: object = None,
+    ) -> Iterator[Point]:
+        """What the numbers in each bucket of time come to, stamped with the bucket's start.
+
+        ``every`` is a whole number and one of s, min, h, d, w, mo, q, y, such as "15min"; days
+        and longer go by the calendar of ``tz``, an IANA name. ``aggregate`` is mean, min, max,
+        sum, count, first or last. A bucket without numbers is left out; one that ``start`` or
+        ``end`` cuts counts what is left of it; these take the place of the window's. Fetched page
+        by page. Raises BadRequest.
+        """
+        part = Window(self._client, self._url, start, end)
+        part._bounds = {**self._bounds, **part._bounds}
+        return _points(*reading(part, every=every, aggregate=aggregate, tz=tz))
+
+    @overload
+    def csv(self) -> str: ...
+    @overload
+    def csv(self, stream: IO[Any]) -> int: ...
+    def csv(self, stream: IO[Any] | None = None) -> str | int:
+        """The points as CSV text, ``timestamp,value`` a line, oldest first.
+
+        With ``stream``, an open file of text or of bytes, they are written there page by page, in
+        bounded memory; returns how many. Where that raises, what was written stays.
+        """
+        if stream is None:
+            _, body = self._client.get(self._url + "csv/", self._bounds)
+            return body.decode("utf-8")
+        is_text = hasattr(stream, "encoding")
+        _, query = reading(self)
+        count = 0
+        for page in pages(Source(self._client, self._url).read_csv, query):
+            stream.write(page.body.decode("utf-8") if is_text else page.body)
+            count += page.size
+        return count
+
+    def _only(self, **fields: str) -> Point | Nothing:
+        read, query = reading(self, 1, **fields)
+        return next(read(query).points(), (None, None))
+
+
+def reading(window: Window, limit: int = LIMIT, **fields: str) -> tuple[Read, str]:
+    """What gets the pages of a window, and the query for the first of them.
+
+    They hold points, or with the fields for them, buckets.
+    """
+    source = Source(window._client, window._url)
+    read = source.read_buckets if "every" in fields else source.read
+    return read, urlencode({**window._bounds, "limit": str(limit), **fields})
+
+
+def _points(read: Read, query: str) -> Iterator[Point]:
+    """Chained by C, so that no Python runs between two points."""
+    return chain.from_iterable(page.points() for page in pages(read, query))
