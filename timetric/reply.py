@@ -46,6 +46,8 @@ def _pieces(reply: http.client.HTTPResponse) -> Iterator[bytes]:
             yield piece
     except http.client.IncompleteRead as error:  # what came of this piece counts as well
         yield error.partial
+        chunk = error.__context__  # http.client leaves out what came of a chunk
+        yield chunk.partial if isinstance(chunk, http.client.IncompleteRead) else b""
         raise
     if reply.length:  # http.client takes a connection's end for the body's
         raise http.client.IncompleteRead(b"", reply.length)
