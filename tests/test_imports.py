@@ -22,7 +22,9 @@ ORDER = """
 exceptions request limits
 timestamps oauth1
 points reply
+receipt
 upload config connection
+write
 transport callback
 auth
 dance series
@@ -63,7 +65,14 @@ __main__
 """
 
 COMMAND_LINE = {"cli", "commands", "admin", "store", "demo", "__main__"}
-PURE = {"timestamps", "points", "oauth1", "server.account.agent", "server.storage.tally"} | {
+PURE = {
+    "timestamps",
+    "points",
+    "oauth1",
+    "receipt",
+    "server.account.agent",
+    "server.storage.tally",
+} | {
     f"server.{name}"
     for name in ("columns", "blocks", "buckets", "aggregates", "thinning", "formats", "receipt")
 }
