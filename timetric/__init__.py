@@ -46,6 +46,7 @@ from timetric.exceptions import (
     TooLarge,
 )
 from timetric.points import Point, Value
+from timetric.receipt import Receipt
 from timetric.series import Series
 from timetric.window import Window
 
@@ -62,6 +63,7 @@ __all__ = [
     "NotFound",
     "Point",
     "RateLimited",
+    "Receipt",
     "Rewritten",
     "Series",
     "ServiceError",

@@ -221,7 +221,7 @@ class TimetricClient:
         resume: Resume | None = None,
         sign: Callable[[Request], Request] | None = None,
     ) -> tuple[httplib2.Response, bytes]:
-        """Sign and send a request, with further ``headers``: their names are lower case.
+        """Sign and send a request, with further ``headers`` by their lower-case names.
 
         ``resume`` gives the URL for the rest of a reply that broke off, which is then the reply.
 
@@ -230,10 +230,10 @@ class TimetricClient:
         whole = urljoin(self.url, url)
         if not whole.startswith(self.url):
             raise BadRequest(f"{url} is not of the service {self.url}, so it gets no credentials")
-        sent = {"user-agent": self.user_agent, **(headers or {})}
+        heads = {"user-agent": self.user_agent, **(headers or {})}
         if content_type:
-            sent["content-type"] = content_type
-        return self._send(Request(method, whole, sent, body, resume), sign or self.auth.sign)
+            heads["content-type"] = content_type
+        return self._send(Request(method, whole, heads, body, resume), sign or self.auth.sign)
 
     def _send(
         self, request: Request, sign: Callable[[Request], Request]

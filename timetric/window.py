@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from itertools import chain
 from typing import IO, TYPE_CHECKING, Any, overload
 from urllib.parse import urlencode
@@ -11,6 +13,7 @@ from urllib.parse import urlencode
 from timetric.ahead import pages
 from timetric.pages import LIMIT, Read, Source
 from timetric.points import Point
+from timetric.progress import Progress, meter
 from timetric.timestamps import to_timestamp
 
 if TYPE_CHECKING:
@@ -95,26 +98,56 @@ class Window:
         part._bounds = {**self._bounds, **part._bounds}
         return _points(*reading(part, every=every, aggregate=aggregate, tz=tz))
 
+    def points(self, *, progress: Progress = None) -> Iterator[Point]:
+        """The points, oldest first, as iteration gives them; ``progress`` is told page by page.
+
+        It is True for a bar by tqdm, or a function of (points done, points in all); the latter is
+        None of a part of a series.
+        """
+        with self._meter(progress) as tell:
+            done = 0
+            for page in pages(*reading(self)):
+                yield from page.points()
+                done += page.size
+                tell(done)
+
     @overload
-    def csv(self) -> str: ...
+    def csv(self, *, progress: Progress = None) -> str: ...
     @overload
-    def csv(self, stream: IO[Any]) -> int: ...
-    def csv(self, stream: IO[Any] | None = None) -> str | int:
+    def csv(self, stream: IO[Any], *, progress: Progress = None) -> int: ...
+    def csv(self, stream: IO[Any] | None = None, *, progress: Progress = None) -> str | int:
         """The points as CSV text, ``timestamp,value`` a line, oldest first.
 
         With ``stream``, an open file of text or of bytes, they are written there page by page, in
-        bounded memory; returns how many. Where that raises, what was written stays.
+        bounded memory; returns how many. ``progress`` is told as by points. Where writing raises,
+        what was written before stays.
         """
-        if stream is None:
-            _, body = self._client.get(self._url + "csv/", self._bounds)
-            return body.decode("utf-8")
+        if stream is not None:
+            return self._write(stream, progress)
+        if progress:
+            text = io.StringIO()
+            self._write(text, progress)
+            return text.getvalue()
+        _, body = self._client.get(self._url + "csv/", self._bounds)
+        return body.decode("utf-8")
+
+    def _write(self, stream: IO[Any], progress: Progress) -> int:
         is_text = hasattr(stream, "encoding")
         _, query = reading(self)
-        count = 0
-        for page in pages(Source(self._client, self._url).read_csv, query):
-            stream.write(page.body.decode("utf-8") if is_text else page.body)
-            count += page.size
-        return count
+        done = 0
+        with self._meter(progress) as tell:
+            for page in pages(Source(self._client, self._url).read_csv, query):
+                stream.write(page.body.decode("utf-8") if is_text else page.body)
+                done += page.size
+                tell(done)
+        return done
+
+    def _meter(self, progress: Progress) -> AbstractContextManager[Callable[[int], object]]:
+        return meter(progress, self._total() if progress else None, " points")
+
+    def _total(self) -> int | None:
+        """How many points there are, where that is quickly known."""
+        return None
 
     def _only(self, **fields: str) -> Point | Nothing:
         read, query = reading(self, 1, **fields)
