@@ -11,6 +11,7 @@ import pytest
 import timetric
 from tests.misbehaving import (
     Behaviour,
+    Peer,
     Service,
     answer,
     answer_and_close,
@@ -78,7 +79,7 @@ def test_a_short_series_is_one_request_for_records_as_they_are() -> None:
 
 def test_a_further_page_is_asked_of_the_same_service() -> None:
     first, second = page(BYTES[:64], after=3.0), page(BYTES[64:])
-    with misbehaving(answer(first), answer(second)) as service:
+    with misbehaving(answer(first, second)) as service:
         assert list(series(service)) == POINTS
         assert queries(service) == [f"limit={LIMIT}", f"after=3.0&limit={LIMIT}"]
         assert {request.headers["host"] for request in service.requests} == {service.url[7:]}
@@ -145,7 +146,7 @@ def test_the_rest_of_a_page_may_have_words_and_a_next_page() -> None:
     word = struct.pack("<dQ", 8.0, 0x7FF8_0000_0000_0001)
     rest = page(BYTES[96:] + word, after=8.0, timetric_words="maybe")
     last = page(struct.pack("<2d", 9.0, 1.5))
-    with misbehaving(cut(page(), 32), answer(rest), answer(last)) as service:
+    with misbehaving(cut(page(), 32), answer(rest, last)) as service:
         assert list(series(service)) == [*POINTS, (8.0, None), (9.0, 1.5)]
 
 
@@ -174,7 +175,7 @@ def test_buckets_that_are_cut_are_asked_for_again_whole() -> None:
 
 def test_pages_of_two_histories_are_not_mixed() -> None:
     first, second = page(BYTES[:64], after=3.0, of="7.1"), page(BYTES[64:], of="8.2")
-    with misbehaving(answer(first), answer(second)) as service:
+    with misbehaving(answer(first, second)) as service:
         points = iter(series(service))
         assert [next(points) for _ in range(4)] == POINTS[:4]
         with pytest.raises(timetric.Rewritten, match=ID):
@@ -183,7 +184,7 @@ def test_pages_of_two_histories_are_not_mixed() -> None:
 
 def test_points_that_were_only_added_meanwhile_are_no_rewrite() -> None:
     first, second = page(BYTES[:64], after=3.0, of="7.1"), page(BYTES[64:], of="9.1")
-    with misbehaving(answer(first), answer(second)) as service:
+    with misbehaving(answer(first, second)) as service:
         assert list(series(service)) == POINTS
 
 
@@ -195,7 +196,7 @@ def test_the_rest_of_a_page_is_not_taken_from_another_history() -> None:
 
 def test_a_service_that_tells_no_generation_is_believed() -> None:
     first, second = page(BYTES[:64], after=3.0, etag=""), page(BYTES[64:], etag='"opaque"')
-    with misbehaving(answer(first), answer(second)) as service:
+    with misbehaving(answer(first, second)) as service:
         assert list(series(service)) == POINTS
 
 
@@ -217,7 +218,7 @@ def test_what_is_no_page_of_points_is_a_bad_reply() -> None:
 
 def test_a_failure_of_a_page_ahead_is_raised_where_the_points_are_taken() -> None:
     first, failed = page(after=7.0), http("500 Internal Server Error")
-    with misbehaving(answer(first), answer(failed)) as service:
+    with misbehaving(answer(first, failed)) as service:
         points = iter(series(service))
         assert [next(points) for _ in POINTS] == POINTS
         with pytest.raises(timetric.ServiceError) as caught:
@@ -227,7 +228,12 @@ def test_a_failure_of_a_page_ahead_is_raised_where_the_points_are_taken() -> Non
 
 
 def test_a_silent_page_ahead_keeps_nobody_who_does_not_want_it() -> None:
-    with misbehaving(answer(page(after=7.0)), keep_silent) as service:
+    def stall(peer: Peer) -> None:
+        peer.request()
+        peer.send(page(after=7.0))
+        keep_silent(peer)
+
+    with misbehaving(stall) as service:
         points = iter(series(service))
         assert [next(points) for _ in POINTS] == POINTS
         [reader] = readers()
@@ -251,13 +257,12 @@ ROWS = b"".join(b"%d,%r\n" % point for point in POINTS)
 def test_a_service_without_records_is_asked_for_csv_from_then_on(refusal: bytes) -> None:
     link = f'<http://elsewhere.example/?after=3.0&limit={LIMIT}>; rel="next"'
     first = csv(b"0,0.0\n1,0.25\n2,null\n3,true\n", link=link)
-    ahead = answer(csv(b"4,1.0\n"))
-    with misbehaving(answer(refusal, first, csv(ROWS)), ahead) as service:
+    with misbehaving(answer(refusal, first, csv(b"4,1.0\n"), csv(ROWS))) as service:
         old = series(service)
         assert list(old) == [*POINTS[:2], (2.0, None), (3.0, True), POINTS[4]]
         assert list(old) == POINTS
-        assert sorted(paths(service)) == ["/csv/unix.csv"] * 3 + ["/points/"]
-        assert f"after=3.0&limit={LIMIT}" in queries(service)
+        assert paths(service) == ["/points/"] + ["/csv/unix.csv"] * 3
+        assert queries(service)[2] == f"after=3.0&limit={LIMIT}"
 
 
 def test_a_series_that_there_is_not_says_nothing_of_the_service() -> None:

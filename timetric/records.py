@@ -7,8 +7,9 @@ as quiet NaNs with a payload of their own, whose sign does not count.
 from __future__ import annotations
 
 import sys
-from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
+from struct import unpack
+from typing import Any
 
 from timetric.exceptions import BadReply
 from timetric.points import Point, Value
@@ -37,34 +38,37 @@ def parse_records(records: bytes, *, numeric: bool = False) -> Iterator[Point]:
     Nothing of it is Python's own work a point, so a million numbers take 20 ms. Raises BadReply
     for a value that is none.
     """
-    doubles = array("d", records)
-    if sys.byteorder == "big":
-        doubles.byteswap()
+    doubles = _doubles(records)
     if not numeric:
-        return zip(doubles[::2], _values(doubles))
+        return zip(doubles[::2], _values(doubles[1::2]))
     cells = iter(doubles)
     return zip(cells, cells)
 
 
-def _values(doubles: array[float]) -> list[Value]:
-    values: list[Value] = list(doubles[1::2])
-    bits = memoryview(doubles).cast("B").cast("Q")[1::2]
-    odd = [i for i, value in enumerate(doubles[1::2]) if value - value != 0]
-    for index in odd:
-        values[index] = _word(bits, index)
+def last_timestamp(records: bytes) -> float:
+    """That of the last of some records."""
+    return float(_doubles(records[-RECORD:])[0])
+
+
+def _doubles(records: bytes) -> Any:
+    if sys.byteorder == "little":
+        return memoryview(records).cast("d")
+    from array import array  # which can turn bytes round, as hardly any machine needs
+
+    doubles = array("d", records)
+    doubles.byteswap()
+    return memoryview(doubles)
+
+
+def _values(cells: Any) -> list[Value]:
+    values: list[Value] = cells.tolist()
+    for index in [i for i, value in enumerate(cells) if value - value != 0]:
+        values[index] = _word(cells[index : index + 1], index)
     return values
 
 
-def _word(bits: Sequence[int], index: int) -> Value:
-    word = bits[index] & _UNSIGNED
-    if word not in _WORDS:
+def _word(cell: Any, index: int) -> Value:
+    [bits] = unpack("=Q", cell.tobytes())
+    if bits & _UNSIGNED not in _WORDS:
         raise BadReply(f"the service sent a value that is none, as point {index} of a page")
-    return _WORDS[word]
-
-
-def last_timestamp(records: bytes) -> float:
-    """That of the last of some records."""
-    doubles = array("d", records[-RECORD:])
-    if sys.byteorder == "big":
-        doubles.byteswap()
-    return doubles[0]
+    return _WORDS[bits & _UNSIGNED]

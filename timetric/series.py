@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Mapping
+from copy import copy
 from typing import TYPE_CHECKING, Any
 
 import simplejson
@@ -31,10 +32,7 @@ class Series(Window):
     """
 
     def __init__(self, client: TimetricClient, id: str) -> None:
-        #: The address of the series' page, and the root of its other addresses.
-        self.url = f"{client.url}series/{id}/"
-        super().__init__(client, self.url)
-        self.client = client
+        super().__init__(client, f"{client.url}series/{id}/")
         self.id = id
 
     def __repr__(self) -> str:
@@ -45,6 +43,12 @@ class Series(Window):
 
     def __hash__(self) -> int:
         return hash(self.url)
+
+    def within(self, deadline: float | None = None, **limits: Any) -> Series:
+        """This series with other limits, as of TimetricClient.within: ``s.within(2).latest()``."""
+        other = copy(self)
+        other.client = self.client.within(deadline, **limits)
+        return other
 
     # reading
 

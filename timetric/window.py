@@ -10,8 +10,7 @@ from itertools import chain
 from typing import IO, TYPE_CHECKING, Any, overload
 from urllib.parse import urlencode
 
-from timetric.ahead import pages
-from timetric.pages import LIMIT, Read, Source
+from timetric.pages import LIMIT, Page, Read, Source
 from timetric.points import Point
 from timetric.progress import Progress, meter
 from timetric.timestamps import to_timestamp
@@ -49,12 +48,12 @@ class Window:
     ) -> None:
         """Raises InvalidPoint for a bound that is no time."""
         times = {"start": start, "end": end}
-        self._client = client
-        self._url = url
+        self.client = client
+        self.url = url
         self._bounds = {name: repr(moment(t)) for name, t in times.items() if t is not None}
 
     def __repr__(self) -> str:
-        return f"<timetric.Window {self._bounds} of {self._url}>"
+        return f"<timetric.Window {self._bounds} of {self.url}>"
 
     def __iter__(self) -> Iterator[Point]:
         """The points, oldest first. Fetched page by page, so memory stays bounded.
@@ -94,7 +93,7 @@ class Window:
         ``end`` cuts counts what is left of it; these take the place of the window's. Fetched page
         by page. Raises BadRequest.
         """
-        part = Window(self._client, self._url, start, end)
+        part = Window(self.client, self.url, start, end)
         part._bounds = {**self._bounds, **part._bounds}
         return _points(*reading(part, every=every, aggregate=aggregate, tz=tz))
 
@@ -106,7 +105,7 @@ class Window:
         """
         with self._meter(progress) as tell:
             done = 0
-            for page in pages(*reading(self)):
+            for page in _pages(*reading(self)):
                 yield from page.points()
                 done += page.size
                 tell(done)
@@ -128,7 +127,7 @@ class Window:
             text = io.StringIO()
             self._write(text, progress)
             return text.getvalue()
-        _, body = self._client.get(self._url + "csv/", self._bounds)
+        _, body = self.client.get(self.url + "csv/", self._bounds)
         return body.decode("utf-8")
 
     def _write(self, stream: IO[Any], progress: Progress) -> int:
@@ -136,7 +135,7 @@ class Window:
         _, query = reading(self)
         done = 0
         with self._meter(progress) as tell:
-            for page in pages(Source(self._client, self._url).read_csv, query):
+            for page in _pages(Source(self.client, self.url).read_csv, query):
                 stream.write(page.body.decode("utf-8") if is_text else page.body)
                 done += page.size
                 tell(done)
@@ -159,11 +158,17 @@ def reading(window: Window, limit: int = LIMIT, **fields: str) -> tuple[Read, st
 
     They hold points, or with the fields for them, buckets.
     """
-    source = Source(window._client, window._url)
+    source = Source(window.client, window.url)
     read = source.read_buckets if "every" in fields else source.read
     return read, urlencode({**window._bounds, "limit": str(limit), **fields})
 
 
 def _points(read: Read, query: str) -> Iterator[Point]:
     """Chained by C, so that no Python runs between two points."""
-    return chain.from_iterable(page.points() for page in pages(read, query))
+    return chain.from_iterable(page.points() for page in _pages(read, query))
+
+
+def _pages(read: Read, query: str) -> Iterator[Page]:
+    from timetric.ahead import pages  # threading is slow to import
+
+    return pages(read, query)
