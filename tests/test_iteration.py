@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import struct
 import threading
 from collections.abc import Iterator
@@ -296,3 +297,13 @@ def test_what_such_a_service_may_not_know_is_not_guessed(part: object) -> None:
     with misbehaving(answer(NOT_FOUND)) as service, pytest.raises(timetric.NotFound):
         old = series(service)[:]
         list(old.resample("1d") if part is timetric.Window.resample else part(old))  # type: ignore[operator]
+
+
+def test_csv_that_the_service_could_not_finish_is_not_taken_for_a_history() -> None:
+    unfinished = csv(ROWS + b"unfinished: the rest can not be read\n")
+    with misbehaving(answer(unfinished, unfinished)) as service:
+        broken = series(service)
+        with pytest.raises(timetric.BadReply, match="line 9: 'unfinished"):
+            broken.csv()
+        with pytest.raises(timetric.BadReply, match="line 9: 'unfinished"):
+            broken.csv(io.StringIO())

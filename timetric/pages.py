@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from timetric.exceptions import BadReply, InvalidPoint, Rewritten, TimetricClientError
-from timetric.points import Point, parse_csv
+from timetric.points import Point, parse_csv, parse_line
 from timetric.records import RECORD, RECORDS, last_timestamp, parse_records
 from timetric.request import Cut
 
@@ -21,6 +21,8 @@ LIMIT = 1 << 16
 
 #: gzip makes records hardly smaller, and takes longer than a network near by.
 _ASKED = {"accept": f"{RECORDS}, text/csv;q=0.5", "accept-encoding": "identity"}
+
+_LINE = 200  # bytes in which the last line of CSV ends
 
 #: What a service without the 16-byte form answers.
 _UNKNOWN = (404, 406)
@@ -166,7 +168,17 @@ class _Came:
         return Page(body, parse, len(body) // RECORD, following)
 
 
+def whole_csv(body: bytes) -> bytes:
+    """Itself. Raises BadReply where a service shows by its last line that there should be more."""
+    try:
+        parse_line(body[-_LINE:].rstrip(b"\n").rpartition(b"\n")[2], body.count(b"\n"))
+    except InvalidPoint as error:  # the service's fault, not the caller's
+        raise BadReply(f"the service sent CSV that is not whole: {error}") from error
+    return body
+
+
 def _csv_page(reply: Mapping[str, str], body: bytes) -> Page:
+    whole_csv(body)
     return Page(body, _parse_csv, body.count(b"\n"), _next_query(reply))
 
 

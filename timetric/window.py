@@ -10,7 +10,7 @@ from itertools import chain
 from typing import IO, TYPE_CHECKING, Any, overload
 from urllib.parse import urlencode
 
-from timetric.pages import LIMIT, Page, Read, Source
+from timetric.pages import LIMIT, Page, Read, Source, whole_csv
 from timetric.points import Point
 from timetric.progress import Progress, meter
 from timetric.timestamps import to_timestamp
@@ -128,7 +128,7 @@ class Window:
             self._write(text, progress)
             return text.getvalue()
         _, body = self.client.get(self.url + "csv/", self._bounds)
-        return body.decode("utf-8")
+        return whole_csv(body).decode("utf-8")
 
     def _write(self, stream: IO[Any], progress: Progress) -> int:
         is_text = hasattr(stream, "encoding")
