@@ -50,8 +50,18 @@ MEASURES = [
         "wait", "longest wait beside an upload of {huge:,}", "s", uploads.longest_wait, wanted=0.5
     ),
     Measure("wait-upload", "that upload", "s", uploads.upload_beside),
-    Measure("tuples", "{large:,} as tuples, by the Python client", "s", reads.tuples),
-    Measure("tuples-csv", "the same CSV by csv.reader", "s", reads.tuples_by_csv),
+    Measure("iterate", "iterate over {large:,} tuples, by the Python client", "s", reads.iteration),
+    Measure("iterate-csv", "... over the same as CSV, by csv.reader", "s", reads.iteration_by_csv),
+    Measure("tuples", "a list of {large:,} tuples, by the Python client", "s", reads.tuples),
+    Measure("tuples-csv", "... of the same as CSV, by csv.reader", "s", reads.tuples_by_csv),
+    Measure(
+        "iterate-memory",
+        "memory of a client that iterates over {huge:,}",
+        "MB",
+        reads.iteration_memory,
+        wanted=32,
+        once=True,
+    ),
     Measure("disk-regular", "bytes a point, regular", "B", space.disk("regular"), 1.1, once=True),
     Measure(
         "disk-jittered", "bytes a point, jittered", "B", space.disk("jittered"), 2.5, once=True

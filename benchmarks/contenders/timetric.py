@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import json
+import os
+import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -64,9 +66,23 @@ class TimetricSession:
     def rows(self, csv: bytes) -> int:
         return csv.count(b"\n")
 
-    def tuples(self, series: str) -> list[timetric.Point]:
-        with timetric.TimetricClient(self._config) as client:
-            return list(client.series(self._paths[series].split("/")[2]))
+    def tuples(self, series: str) -> Iterator[timetric.Point]:
+        return iter(timetric.TimetricClient(self._config).series(self._id(series)))
+
+    def walk(self, series: str) -> int:
+        """The bytes of memory that iterating over a series takes at most; see benchmarks/walk."""
+        environment = {f"TIMETRIC_{name.upper()}": text for name, text in self._config.items()}
+        done = subprocess.run(
+            [sys.executable, "-m", "benchmarks.walk", self._id(series)],
+            cwd=SOURCE,
+            env={**os.environ, **environment},
+            check=True,
+            stdout=subprocess.PIPE,
+        )
+        return int(done.stdout)
+
+    def _id(self, series: str) -> str:
+        return self._paths[series].split("/")[2]
 
     def settle(self) -> None:
         """Nothing to wait for: what was acknowledged can be read."""
