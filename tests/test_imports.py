@@ -22,12 +22,15 @@ ORDER = """
 exceptions request limits
 timestamps oauth1
 points reply progress
-receipt
+receipt packing holding
 upload config connection
+repeat
 write
+bulk
 transport callback
 auth
 dance series
+creation
 client
 __init__
 

@@ -43,6 +43,7 @@ from timetric.exceptions import (
     ServiceUnavailable,
     TimetricClientError,
     TooLarge,
+    WriteInDoubt,
 )
 from timetric.points import Point, Value
 from timetric.receipt import Receipt
@@ -69,4 +70,5 @@ __all__ = [
     "TimetricClientError",
     "TooLarge",
     "Value",
+    "WriteInDoubt",
 ]

@@ -84,9 +84,9 @@ def format_value(value: Value) -> str:
     return repr(float(value))
 
 
-def to_points(items: Iterable[object]) -> Iterator[Point]:
-    """Check a caller's pairs one by one; an InvalidPoint names the item, from 0."""
-    for position, item in enumerate(items):
+def to_points(items: Iterable[object], first: int = 0) -> Iterator[Point]:
+    """Check a caller's pairs one by one; an InvalidPoint names the item, from ``first``."""
+    for position, item in enumerate(items, first):
         try:
             when, what = _pair(item)
             yield to_timestamp(when), to_value(what)

@@ -21,7 +21,6 @@ from timetric.exceptions import (
     BadRequest,
     ConfigError,
     Conflict,
-    ConnectionFailed,
     Forbidden,
     NotAuthorized,
     NotFound,
@@ -32,6 +31,7 @@ from timetric.exceptions import (
     TooLarge,
 )
 from timetric.limits import Limits
+from timetric.repeat import is_lost, is_silent, may_repeat
 from timetric.request import Body, Request
 
 if TYPE_CHECKING:
@@ -53,10 +53,6 @@ _ERRORS: dict[int, type[TimetricClientError]] = {
     429: RateLimited,
     503: ServiceUnavailable,
 }
-
-#: Methods that may be done twice (RFC 9110, 9.2.2), and statuses after which that is all one knows.
-_IDEMPOTENT = {"GET", "HEAD", "PUT", "DELETE"}
-_LOST = {502, 504}
 
 _BODILESS = {"GET", "HEAD", "DELETE"}
 _BACKOFF = 0.2  # seconds: the bound of the first wait, doubled for each further one
@@ -106,12 +102,14 @@ class Transport:
         finished = _finished(request)
         opened, limits = self._open()
         limits.start()
-        attempt = 0
+        attempt, lost = 0, False
         while True:
             try:
                 return _attempt(opened, sign(finished))
             except TimetricClientError as error:  # perhaps it may be tried again
-                wait = self._wait(finished.method, error, attempt)
+                lost = lost or is_lost(error)
+                error.perhaps_done = lost and is_silent(error)
+                wait = self._wait(finished, error, attempt)
                 if wait is None or wait >= limits.left():
                     raise
                 _tell(finished, error, wait)
@@ -129,9 +127,9 @@ class Transport:
             local.process = os.getpid()
         return local.opened, local.limits
 
-    def _wait(self, method: str, error: TimetricClientError, attempt: int) -> float | None:
+    def _wait(self, request: Request, error: TimetricClientError, attempt: int) -> float | None:
         """Seconds until the request may be tried again; None where it may not."""
-        if attempt >= self.retries or not _may_repeat(method, error):
+        if attempt >= self.retries or not may_repeat(request, error):
             return None
         asked: float | None = getattr(error, "retry_after", None)
         if asked is None:
@@ -182,16 +180,6 @@ def _attempt(opened: httplib2.Http, signed: Request) -> tuple[httplib2.Response,
     return response, content
 
 
-def _may_repeat(method: str, error: TimetricClientError) -> bool:
-    if isinstance(error, ConnectionFailed):
-        from timetric.connection import is_lasting
-
-        return not is_lasting(error) and (not error.sent or method in _IDEMPOTENT)
-    if isinstance(error, (RateLimited, ServiceUnavailable)):
-        return True  # the service says that it did nothing
-    return error.status in _LOST and method in _IDEMPOTENT
-
-
 def _tell(request: Request, error: TimetricClientError, wait: float) -> None:
     reason = f"HTTP {error.status}" if error.status else error.detail
     path = urlsplit(request.url).path
@@ -211,7 +199,7 @@ def _error(request: Request, response: httplib2.Response, content: bytes) -> Tim
     )
     if isinstance(error, BadRequest) and type(problem.get("line")) is int:
         error.line = problem["line"]
-    if isinstance(error, (RateLimited, ServiceUnavailable)):
+    if isinstance(error, (Conflict, RateLimited, ServiceUnavailable)):
         error.retry_after = _retry_after(response.get("retry-after", ""))
     return error
 
