@@ -6,7 +6,8 @@ kept of them on disk and made into a Write again is the same write.
 
 from __future__ import annotations
 
-import secrets
+import os
+from base64 import urlsafe_b64encode
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
@@ -42,7 +43,7 @@ T = TypeVar("T")
 
 def new_key() -> str:
     """A random Idempotency-Key: 22 URL-safe characters, the first a letter or digit."""
-    while not (key := secrets.token_urlsafe(16))[0].isalnum():
+    while not (key := urlsafe_b64encode(os.urandom(16))[:22].decode("ascii"))[0].isalnum():
         pass
     return key
 
