@@ -28,7 +28,6 @@ _BITS: dict[Value, int] = {
     False: 0x7FF8_0000_0000_0003,
 }
 _WORDS = {bits: word for word, bits in _BITS.items()}
-_PAIRS, _NUMBERS = {tuple, list}, {float, int}
 
 
 def pack(items: Iterable[object]) -> Iterator[bytes]:
@@ -47,10 +46,10 @@ def pack(items: Iterable[object]) -> Iterator[bytes]:
 
 def _pack_plain(run: list[Any]) -> bytes | None:
     """Pairs of nothing but good numbers, all at once; None where there may be anything else."""
-    if not _PAIRS.issuperset(map(type, run)) or set(map(len, run)) != {2}:
+    if not _are(run, (tuple, list)) or set(map(len, run)) != {2}:
         return None
     cells: list[Any] = list(chain.from_iterable(run))
-    if not _NUMBERS.issuperset(map(type, cells)):
+    if not _are(cells, (float, int)):
         return None
     try:
         doubles = array("d", cells)
@@ -62,6 +61,10 @@ def _pack_plain(run: list[Any]) -> bytes | None:
     if sys.byteorder == "big":
         doubles.byteswap()
     return doubles.tobytes()
+
+
+def _are(items: list[Any], kinds: tuple[type, ...]) -> bool:
+    return all(issubclass(kind, kinds) and kind is not bool for kind in set(map(type, items)))
 
 
 def _packed(point: Point) -> bytes:
