@@ -25,15 +25,19 @@ exceptions request
 limits insecure
 timestamps oauth1
 points reply progress
-receipt
+receipt packing holding
 upload config records duration
 incoming dial tls pool refusal
-write proxy
+proxy
 connection
+repeat
+write
+bulk
 transport callback pages
 auth ahead
 window
 dance series table
+creation
 client
 __init__
 
@@ -96,7 +100,7 @@ WAITING = {"connection", "ahead"}
 #: All of the standard library that ``import timetric`` may load, on any Python. More of it would
 #: cost every short script some milliseconds: socket, logging, tempfile, secrets and pathlib did.
 AT_ONCE = """
-ast base64 binascii calendar collections contextlib copy copyreg dataclasses datetime decimal
+array ast base64 binascii calendar collections contextlib copy copyreg dataclasses datetime decimal
 dis enum fractions functools genericpath heapq importlib inspect ipaddress itertools json
 keyword linecache locale math numbers opcode operator os posixpath re reprlib sre_compile
 sre_constants sre_parse stat struct token tokenize types typing urllib warnings weakref

@@ -45,6 +45,7 @@ from timetric.exceptions import (
     ServiceUnavailable,
     TimetricClientError,
     TooLarge,
+    WriteInDoubt,
 )
 from timetric.points import Point, Value
 from timetric.receipt import Receipt
@@ -75,4 +76,5 @@ __all__ = [
     "TooLarge",
     "Value",
     "Window",
+    "WriteInDoubt",
 ]
