@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
-from benchmarks import reads, searches, space, updates, uploads, writes
+from benchmarks import calls, reads, searches, space, updates, uploads, writes
 from benchmarks.stage import Actor, Stage
 
 
@@ -55,6 +55,13 @@ MEASURES = [
     Measure("update", "update of {large:,} pairs, by the client", "s", updates.update("client")),
     Measure("update-curl", "the same CSV by curl", "s", updates.update("curl")),
     Measure("update-over-curl", "... the one over the other", "x", updates.update("ratio"), 1.5),
+    Measure(
+        "client-latest",
+        "client latest over bare httplib2",
+        "x",
+        calls.latest_over_bare,
+        wanted=1.25,
+    ),
     Measure("disk-regular", "bytes a point, regular", "B", space.disk("regular"), 1.1, once=True),
     Measure(
         "disk-jittered", "bytes a point, jittered", "B", space.disk("jittered"), 2.5, once=True

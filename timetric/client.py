@@ -18,7 +18,7 @@ from timetric.points import format_value
 from timetric.request import Body, Request
 from timetric.series import Series
 from timetric.timestamps import shown
-from timetric.transport import Transport
+from timetric.transport import Transport, is_address
 from timetric.upload import multipart_file
 
 if TYPE_CHECKING:
@@ -228,14 +228,15 @@ class TimetricClient:
         headers: Mapping[str, str] | None = None,
         sign: Callable[[Request], Request] | None = None,
     ) -> tuple[httplib2.Response, bytes]:
-        """Sign and send a request, with further ``headers``: their names are lower case.
+        """Sign and send a request, with further ``headers``.
 
         Raises BadRequest for another service's URL.
         """
         whole = urljoin(self.url, url)
         if not whole.startswith(self.url):
             raise BadRequest(f"{url} is not of the service {self.url}, so it gets no credentials")
-        sent = {"user-agent": self.user_agent, **(headers or {})}
+        sent = {"user-agent": self.user_agent}
+        sent.update((name.lower(), text) for name, text in (headers or {}).items())
         if content_type:
             sent["content-type"] = content_type
         return self._send(Request(method, whole, sent, body), sign or self.auth.sign)
@@ -261,12 +262,11 @@ def _base_url(config: Mapping[str, Any]) -> str:
     return (configs.lookup(config, "url") or DEFAULT_URL).rstrip("/") + "/"
 
 
-def _flaw(url: str) -> str:
+def _flaw(url: object) -> str:
     """What is wrong with a URL that may hold a password, so that nothing is raised here."""
-    if "@" in url or "?" in url or "#" in url:
+    if any(sign in str(url) for sign in "@?#"):
         return "url may hold no credentials, query or fragment"
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
+    if not isinstance(url, str) or not is_address(url):
         return f"url {shown(url)} is no http or https address"
     return ""
 

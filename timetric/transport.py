@@ -137,7 +137,7 @@ def _finished(request: Request) -> Request:
 
 def _checked(request: Request) -> Request:
     """Itself. Raises BadRequest for a URL or a header that can't be sent."""
-    if not _is_address(request.url):
+    if not is_address(request.url):
         raise BadRequest(
             f"the URL of a {request.method} is no http or https address, "
             "or holds a character that must be percent-encoded"
@@ -149,7 +149,7 @@ def _checked(request: Request) -> Request:
 
 
 @lru_cache(maxsize=64)  # each attempt asks twice, most often of a series that was asked before
-def _is_address(url: str) -> bool:
+def is_address(url: str) -> bool:
     if not _URL.fullmatch(url):
         return False
     try:
