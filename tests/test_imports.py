@@ -25,7 +25,9 @@ exceptions request
 limits insecure
 timestamps oauth1
 points reply progress
-receipt packing holding
+receipt holding
+records duration
+packing
 upload config
 incoming dial tls pool refusal
 proxy
@@ -33,9 +35,10 @@ connection
 repeat
 write
 bulk
-transport callback
-auth
-dance series
+transport callback pages
+auth ahead
+window
+dance series table
 creation
 client
 __init__
@@ -77,6 +80,8 @@ COMMAND_LINE = {"cli", "commands", "admin", "store", "demo", "__main__"}
 PURE = {
     "timestamps",
     "points",
+    "records",
+    "duration",
     "oauth1",
     "receipt",
     "server.account.agent",
@@ -92,7 +97,7 @@ SHARED = {"exceptions", "timestamps", "points"}  # what the service's end takes 
 LIGHT = {"simplejson", "timetric"}
 #: What it imports when first needed, inside functions, or in what is imported only there.
 LAZY = {"httplib2", "dateutil", "oauth2", "tqdm"}
-WAITING = {"connection"}
+WAITING = {"connection", "ahead"}
 
 #: All of the standard library that ``import timetric`` may load, on any Python. More of it would
 #: cost every short script some milliseconds: socket, logging, tempfile, secrets and pathlib did.

@@ -40,6 +40,7 @@ from timetric.exceptions import (
     NotAuthorized,
     NotFound,
     RateLimited,
+    Rewritten,
     ServiceError,
     ServiceUnavailable,
     TimetricClientError,
@@ -49,6 +50,7 @@ from timetric.exceptions import (
 from timetric.points import Point, Value
 from timetric.receipt import Receipt
 from timetric.series import Series
+from timetric.window import Window
 
 __all__ = [
     "BadReply",
@@ -65,6 +67,7 @@ __all__ = [
     "Point",
     "RateLimited",
     "Receipt",
+    "Rewritten",
     "Series",
     "ServiceError",
     "ServiceUnavailable",
@@ -72,5 +75,6 @@ __all__ = [
     "TimetricClientError",
     "TooLarge",
     "Value",
+    "Window",
     "WriteInDoubt",
 ]

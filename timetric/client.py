@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from copy import copy
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Union
-from urllib.parse import urlencode, urljoin, urlsplit
+from urllib.parse import urlencode, urljoin
 
 from timetric import auth, dance
 from timetric import config as configs
@@ -15,8 +15,9 @@ from timetric.exceptions import BadRequest, ConfigError, NotAuthorized, Timetric
 from timetric.insecure import warn_of_url
 from timetric.oauth1 import FORM, Token
 from timetric.points import format_value
-from timetric.request import Body, Request
+from timetric.request import Body, Request, Resume
 from timetric.series import Series
+from timetric.table import Row, rows
 from timetric.timestamps import shown
 from timetric.transport import Transport, is_address
 from timetric.upload import multipart_file
@@ -60,6 +61,8 @@ class TimetricClient:
         self.user_agent = user_agent
         #: Whether pairs are sent in the form of 16 bytes a point, until the service refuses it.
         self.packs = True
+        #: Whether the service has the 16-byte form, as far as one knows yet (see Source.read).
+        self.reads_records = True
         self.auth = auth.from_config(veiled)
         self.transport = Transport(
             timeout=timeout,
@@ -153,6 +156,27 @@ class TimetricClient:
         params += [("tags", tag) for tag in tag_list]
         return create(self, params, data)
 
+    def table(
+        self,
+        series: Iterable[Series | str],
+        start: object = None,
+        end: object = None,
+        *,
+        every: str | None = None,
+        aggregate: str = "mean",
+        tz: str = "UTC",
+    ) -> Iterator[Row]:
+        """Rows ``(timestamp, value, value, ...)`` of many series, or their IDs, oldest first.
+
+        There is a row for each timestamp at which any of them has a point from ``start`` on and
+        before ``end``, with None for those that have none. With ``every`` there is one for each
+        bucket (see Window.resample). Fetched as they are read, from several series at a time, in
+        bounded memory. Raises as iteration over a series does.
+        """
+        whole = [one if isinstance(one, Series) else self.series(one) for one in series]
+        buckets = {"every": every, "aggregate": aggregate, "tz": tz} if every else {}
+        return rows([one[start:end] for one in whole], **buckets)
+
     # OAuth: the steps by which a user lets an application in. Each raises ConfigError where the
     # config's authtype is another.
 
@@ -226,9 +250,12 @@ class TimetricClient:
         content_type: str | None = None,
         *,
         headers: Mapping[str, str] | None = None,
+        resume: Resume | None = None,
         sign: Callable[[Request], Request] | None = None,
     ) -> tuple[httplib2.Response, bytes]:
         """Sign and send a request, with further ``headers``.
+
+        ``resume`` gives the URL for the rest of a reply that broke off, which is then the reply.
 
         Raises BadRequest for another service's URL.
         """
@@ -239,7 +266,7 @@ class TimetricClient:
         sent.update((name.lower(), text) for name, text in (headers or {}).items())
         if content_type:
             sent["content-type"] = content_type
-        return self._send(Request(method, whole, sent, body), sign or self.auth.sign)
+        return self._send(Request(method, whole, sent, body, resume), sign or self.auth.sign)
 
     def _send(
         self, request: Request, sign: Callable[[Request], Request]
