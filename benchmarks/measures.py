@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
-from benchmarks import reads, searches, space, uploads, writes
+from benchmarks import calls, reads, searches, space, updates, uploads, writes
 from benchmarks.stage import Actor, Stage
 
 
@@ -61,6 +61,16 @@ MEASURES = [
         reads.iteration_memory,
         wanted=32,
         once=True,
+    ),
+    Measure("update", "update of {large:,} pairs, by the client", "s", updates.update("client")),
+    Measure("update-curl", "the same CSV by curl", "s", updates.update("curl")),
+    Measure("update-over-curl", "... the one over the other", "x", updates.update("ratio"), 1.5),
+    Measure(
+        "client-latest",
+        "client latest over bare httplib2",
+        "x",
+        calls.latest_over_bare,
+        wanted=1.25,
     ),
     Measure("disk-regular", "bytes a point, regular", "B", space.disk("regular"), 1.1, once=True),
     Measure(

@@ -25,8 +25,10 @@ exceptions request
 limits insecure
 timestamps oauth1
 points reply progress
-receipt packing holding
-upload config records duration
+receipt holding
+records duration
+packing
+upload config
 incoming dial tls pool refusal
 proxy
 connection

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from copy import copy
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Union
-from urllib.parse import urlencode, urljoin, urlsplit
+from urllib.parse import urlencode, urljoin
 
 from timetric import auth, dance
 from timetric import config as configs
@@ -19,7 +19,7 @@ from timetric.request import Body, Request, Resume
 from timetric.series import Series
 from timetric.table import Row, rows
 from timetric.timestamps import shown
-from timetric.transport import Transport
+from timetric.transport import Transport, is_address
 from timetric.upload import multipart_file
 
 if TYPE_CHECKING:
@@ -61,8 +61,8 @@ class TimetricClient:
         self.user_agent = user_agent
         #: Whether pairs are sent in the form of 16 bytes a point, until the service refuses it.
         self.packs = True
-        #: Whether points are asked for in that form, until the service turns out not to have it.
-        self.unpacks = True
+        #: Whether the service has the 16-byte form, as far as one knows yet (see Source.read).
+        self.reads_records = True
         self.auth = auth.from_config(veiled)
         self.transport = Transport(
             timeout=timeout,
@@ -255,7 +255,7 @@ class TimetricClient:
         resume: Resume | None = None,
         sign: Callable[[Request], Request] | None = None,
     ) -> tuple[httplib2.Response, bytes]:
-        """Sign and send a request, with further ``headers``: their names are lower case.
+        """Sign and send a request, with further ``headers``.
 
         ``resume`` gives the URL for the rest of a reply that broke off, which is then the reply.
 
@@ -264,7 +264,8 @@ class TimetricClient:
         whole = urljoin(self.url, url)
         if not whole.startswith(self.url):
             raise BadRequest(f"{url} is not of the service {self.url}, so it gets no credentials")
-        sent = {"user-agent": self.user_agent, **(headers or {})}
+        sent = {"user-agent": self.user_agent}
+        sent.update((name.lower(), text) for name, text in (headers or {}).items())
         if content_type:
             sent["content-type"] = content_type
         return self._send(Request(method, whole, sent, body, resume), sign or self.auth.sign)
@@ -290,12 +291,11 @@ def _base_url(config: Mapping[str, Any]) -> str:
     return (configs.lookup(config, "url") or DEFAULT_URL).rstrip("/") + "/"
 
 
-def _flaw(url: str) -> str:
+def _flaw(url: object) -> str:
     """What is wrong with a URL that may hold a password, so that nothing is raised here."""
-    if "@" in url or "?" in url or "#" in url:
+    if any(sign in str(url) for sign in "@?#"):
         return "url may hold no credentials, query or fragment"
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
+    if not isinstance(url, str) or not is_address(url):
         return f"url {shown(url)} is no http or https address"
     return ""
 

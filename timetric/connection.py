@@ -47,7 +47,7 @@ _CURES: dict[type[Exception], str] = {
     "authority that you trust",
 }
 
-E = TypeVar("E", bound=Exception)
+E = TypeVar("E", bound=BaseException)
 
 
 class Terms(NamedTuple):
@@ -63,6 +63,7 @@ class Connection:
 
     scheme = "http"
     default_port = http.client.HTTP_PORT
+    sock: Any = None
 
     def __init__(self, host: str, timeout: Terms, proxy_info: None = None) -> None:
         """As httplib2 calls it, which hands on its own ``timeout`` unread."""
@@ -72,7 +73,6 @@ class Connection:
         self.service = f"{self.scheme}://{host}"
         self.terms = timeout
         self.countdown = timeout.countdown
-        self.sock: Any = None
         self.proxy: Proxy | None = None  # of the connection that stands
         self._authority = host.removesuffix(f":{self.default_port}")
         self._stage = "connecting to"
@@ -192,7 +192,8 @@ class Connection:
         try:
             yield
         except TimetricClientError as error:  # ours already
-            raise _bare(error) from error.__cause__
+            cause = error.__cause__
+            raise _bare(error) from cause and _bare(cause)
         except (socket.timeout, TimeoutError) as error:  # two classes before Python 3.10
             detail = f"{self._stage} {self._peer} met {self.countdown}"
             raise DeadlineExceeded(detail, sent=self._sent, cut=self._cut()) from _bare(error)
@@ -232,6 +233,7 @@ class Http(httplib2.Http):
 
     def __init__(self, ca_certs: str | None, reply_limit: int) -> None:
         self.countdown = Countdown()
+        self.idle_since = 0.0  # see Pool
         terms: Any = Terms(self.countdown, ca_certs, reply_limit)
         super().__init__(timeout=terms, proxy_info=None)
         self.follow_redirects = False

@@ -61,7 +61,7 @@ class Source:
 
     def read(self, query: str) -> Page:
         """A page as records, or as CSV from a service that has no records."""
-        if not self._client.unpacks:
+        if not self._client.reads_records:
             return self._read_checked_csv(query)
         try:
             return self.read_records(query)
@@ -69,7 +69,7 @@ class Source:
             if error.status not in _UNKNOWN or "order=" in query:
                 raise
         page = self._read_checked_csv(query)
-        self._client.unpacks = False
+        self._client.reads_records = False
         return page
 
     def read_csv(self, query: str) -> Page:

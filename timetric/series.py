@@ -15,7 +15,7 @@ from timetric.exceptions import BadReply, BadRequest, InvalidPoint
 from timetric.points import Point, to_value
 from timetric.progress import Progress
 from timetric.receipt import Receipt
-from timetric.timestamps import format_timestamp, to_timestamp
+from timetric.timestamps import format_timestamp
 from timetric.upload import is_file
 from timetric.window import Nothing, Window, moment
 from timetric.write import Write, increment_write, series_path, terms, value_write
@@ -199,7 +199,7 @@ class Series(Window):
         """
         bounds = {"start": start, "end": end}
         query = [
-            (name, format_timestamp(to_timestamp(when)))
+            (name, format_timestamp(moment(when)))
             for name, when in bounds.items()
             if when is not None
         ]

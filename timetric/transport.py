@@ -12,7 +12,11 @@ from io import SEEK_END
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from timetric.exceptions import BadRequest, ConnectionFailed, TimetricClientError
+from timetric.exceptions import (
+    BadRequest,
+    ConnectionFailed,
+    TimetricClientError,
+)
 from timetric.limits import Limits
 from timetric.pool import Pool
 from timetric.refusal import error_of
@@ -87,7 +91,7 @@ class Transport:
         finished = _finished(request)
         with self._pool.borrowed() as http:
             http.countdown.start(self.limits.timeout, self.limits.deadline)
-            lost, attempt = False, 0
+            attempt, lost = 0, False
             while True:
                 try:
                     return _attempt(http, sign(finished))
@@ -142,7 +146,7 @@ def _finished(request: Request) -> Request:
 
 def _checked(request: Request) -> Request:
     """Itself. Raises BadRequest for a URL or a header that can't be sent."""
-    if not _is_address(request.url):
+    if not is_address(request.url):
         raise BadRequest(
             f"the URL of a {request.method} is no http or https address, "
             "or holds a character that must be percent-encoded"
@@ -154,7 +158,7 @@ def _checked(request: Request) -> Request:
 
 
 @lru_cache(maxsize=64)  # each attempt asks twice, most often of a series that was asked before
-def _is_address(url: str) -> bool:
+def is_address(url: str) -> bool:
     if not _URL.fullmatch(url):
         return False
     try:
