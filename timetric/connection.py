@@ -111,6 +111,7 @@ class Connection:
                 raise BadReply(f"{self.service} answered before it had the whole upload")
             self._idle = whole and not response.will_close
         finally:
+            self._coming = None  # which may be large
             if not self._idle:
                 self.close()
         return response, content
@@ -167,16 +168,16 @@ class Connection:
         self._stage = "waiting for"
         self.countdown.grace = uploaded / _STORED
         incoming: Any = Incoming(self.sock, self.countdown, self._ahead or b"")
-        response = http.client.HTTPResponse(incoming, method=method)
-        response.begin()
-        incoming.heading = False
-        self.countdown.grace = 0.0
-        if self.proxy and response.status == http.client.PROXY_AUTHENTICATION_REQUIRED:
-            self._sent = False  # no further than to the proxy
-            raise ProxyRefused(self.proxy, response.status, response.reason)
-        self._stage = "reading the reply of"
-        self._coming = response, io.BytesIO()
-        return response, reply.read(response, self.terms.reply_limit, self._coming[1])
+        with http.client.HTTPResponse(incoming, method=method) as response:
+            response.begin()
+            incoming.heading = False
+            self.countdown.grace = 0.0
+            if self.proxy and response.status == http.client.PROXY_AUTHENTICATION_REQUIRED:
+                self._sent = False  # no further than to the proxy
+                raise ProxyRefused(self.proxy, response.status, response.reason)
+            self._stage = "reading the reply of"
+            self._coming = response, io.BytesIO()
+            return response, reply.read(response, self.terms.reply_limit, self._coming[1])
 
     def _cut(self) -> Cut | None:
         """What has come of the reply, if it is a success."""
