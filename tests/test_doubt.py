@@ -7,14 +7,12 @@ import io
 import pickle
 import re
 import warnings
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import timetric
-from tests.conftest import RunningService
 from tests.misbehaving import (
     Behaviour,
     answer,
@@ -24,6 +22,7 @@ from tests.misbehaving import (
     reset,
     vanish,
 )
+from timetric.write import Write, increment_write, series_path
 
 ID = "p-DpewL0TO-iBE4nMBCTsQ"
 CONFIG = {"authtype": "apitoken", "apitoken_key": "k" * 22, "apitoken_secret": "s" * 22}
@@ -144,6 +143,21 @@ def test_a_write_in_doubt_can_be_settled_in_another_process() -> None:
     assert second.headers["idempotency-key"] == first.headers["idempotency-key"]
 
 
+def test_a_file_that_has_grown_since_does_not_hide_that_it_was_stored(
+    series: timetric.Series, tmp_path: Path
+) -> None:
+    path = tmp_path / "data.csv"
+    path.write_bytes(b"1,2\n")
+    with path.open("rb") as file:
+        write = Write("POST", series_path(series.id), file, "text/csv")
+        receipt = write.send(series.client)
+        path.write_bytes(b"1,2\n3,4\n")
+        with pytest.raises(timetric.WriteInDoubt) as caught:
+            write.send(series.client, again=True)
+    assert caught.value.status == 422
+    assert caught.value.stored() == receipt
+
+
 def test_the_service_can_be_asked_whether_it_arrived() -> None:
     with misbehaving(vanish, answer(MISSING, REMEMBERED)) as service:
         doubt = in_doubt(service.url, "update", 14)
@@ -254,15 +268,10 @@ def test_nothing_secret_is_told_by_a_write_in_doubt() -> None:
     assert not re.search("k{22}|s{22}|=14", told)
 
 
-@pytest.fixture
-def lasting(service: RunningService) -> Iterator[timetric.Series]:
-    yield service.client.create_series(title="t", caption="c")
-
-
-def test_the_real_service_knows_the_write(lasting: timetric.Series) -> None:
-    receipt = lasting.increment(2)
-    write = timetric.write.increment_write(lasting.id, 3)
-    assert write.stored(lasting.client) is None
-    receipt = write.send(lasting.client)
-    assert write.stored(lasting.client) == receipt
+def test_the_real_service_knows_the_write(series: timetric.Series) -> None:
+    series.increment(2)
+    write = increment_write(series.id, 3)
+    assert write.stored(series.client) is None
+    receipt = write.send(series.client)
+    assert write.stored(series.client) == receipt
     assert receipt.value == 5.0

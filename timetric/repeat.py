@@ -22,8 +22,9 @@ _LOST = {502, 504}
 #: The statuses from 500 on that say that nothing was done.
 _UNDONE = {501, 503, 505, 507}
 
-#: Statuses of refusals that the service gives only after it has looked for the write's key.
-_DECIDED = {400, 404, 409, 411, 412, 413, 415, 422}
+#: Statuses of refusals that the service gives only where it does not know the write's key. 422 is
+#: none: it knows the key of a write that was done, such as of a file that has grown since.
+_DECIDED = {400, 404, 409, 411, 412, 413, 415}
 
 
 def may_repeat(request: Request, error: TimetricClientError) -> bool:
