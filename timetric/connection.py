@@ -47,6 +47,8 @@ _CURES: dict[type[Exception], str] = {
     "authority that you trust",
 }
 
+_NO_HTTP = "its reply is damaged, or is not HTTP; does the url name a timetric service?"
+
 E = TypeVar("E", bound=BaseException)
 
 
@@ -202,7 +204,7 @@ class Connection:
             detail = f"{self._stage} {self._peer} failed: {_reason(error)}"
             raise ConnectionFailed(detail, sent=self._sent, cut=self._cut()) from _bare(error)
         except (http.client.HTTPException, zlib.error) as error:
-            detail = f"{self._stage} {self._peer} failed: its reply is damaged, or is not HTTP"
+            detail = f"{self._stage} {self._peer} failed: {_NO_HTTP}"
             raise BadReply(detail) from _bare(error)
 
     @property
