@@ -32,7 +32,7 @@ _UNSAFE = re.compile(
 _PAUSE = 0.1  # seconds in which lines gather
 _PATIENCE = 2  # seconds that a log gets to take the last lines
 _MOST_WAITING = 100_000  # lines
-_ROOM = 2500  # bytes; with a line more it is still one that pipes take whole (4096)
+_ROOM = 1700  # bytes; with a line more it is still one that pipes take whole (4096)
 
 
 class LogSettings(NamedTuple):
@@ -86,6 +86,7 @@ class AccessLog:
             self._closed.wait(_PAUSE)
             self._called.clear()
             self._write()
+        self._write()  # what came between
 
     def _write(self) -> None:
         while self._waiting:
