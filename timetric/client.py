@@ -10,12 +10,13 @@ from urllib.parse import urlencode, urljoin
 
 from timetric import auth, dance
 from timetric import config as configs
-from timetric.creation import ID, create
+from timetric.creation import ID, create, get_or_create
 from timetric.exceptions import BadRequest, ConfigError, NotAuthorized, TimetricClientError
 from timetric.insecure import warn_of_url
+from timetric.metadata import of_a_new_one
 from timetric.oauth1 import FORM, Token
-from timetric.points import format_value
 from timetric.request import Body, Request, Resume
+from timetric.search import find
 from timetric.series import Series
 from timetric.table import Row, rows
 from timetric.timestamps import shown
@@ -121,40 +122,54 @@ class TimetricClient:
         return Series(self, id)
 
     def create_series(
-        self,
-        data: object = None,
-        *,
-        title: str,
-        caption: str,
-        description: str = "",
-        tags: Iterable[str] = (),
-        unit: str = "",
-        source: str = "",
-        source_url: str = "",
-        latitude: float | None = None,
-        longitude: float | None = None,
-        public: bool = False,
+        self, data: object = None, *, title: str, caption: str, **metadata: Any
     ) -> Series:
-        """Make a series, with the points of ``data`` (as Series.rewrite takes them) if given.
+        """Make a series, with the points of ``data`` (as Series.rewrite takes them) if given::
 
-        Private unless ``public``. Raises InvalidPoint and BadRequest for what can't be taken,
-        and WriteInDoubt, which resolves to the series, where the answer is lost.
+            client.create_series(title="Oranges", caption="Oranges in the bowl", tags=["fruit"])
+
+        ``metadata`` is what else it says of itself: ``description``, ``tags``, ``unit``,
+        ``source``, ``source_url``, ``latitude``, ``longitude`` (degrees), ``public`` (whether
+        anybody may read it: False) and ``slug``, a short name of one's own.
+
+        Raises BadRequest for what can't be taken, a missing title or caption among it, and
+        InvalidPoint, both before anything is sent; Conflict where a series of one's own has the
+        slug; and WriteInDoubt, which resolves to the series, where the answer is lost.
         """
-        tag_list = [tags] if isinstance(tags, str) else tags
-        fields = {
-            "title": title,
-            "caption": caption,
-            "description": description,
-            "unit": unit,
-            "source": source,
-            "source_url": source_url,
-            "latitude": "" if latitude is None else format_value(latitude),
-            "longitude": "" if longitude is None else format_value(longitude),
-            "public": format_value(public),
-        }
-        params = [(name, text) for name, text in fields.items() if text]
-        params += [("tags", tag) for tag in tag_list]
-        return create(self, params, data)
+        return create(self, of_a_new_one({"title": title, "caption": caption, **metadata}), data)
+
+    def get_or_create(
+        self, slug: str, data: object = None, *, title: str, caption: str, **metadata: Any
+    ) -> Series:
+        """One's own series of this short name, made as by create_series where there is none::
+
+            client.get_or_create("office-power", title="Power", caption="Of the office").update(14)
+
+        So a program needs to keep no ID. However many do it at once, there is one series, which
+        all of them get. One that is there stays as it is, with its metadata and its points.
+
+        ``slug`` is 1 to 64 of a-z, 0-9, ".", "_" and "-". Raises as create_series does.
+        """
+        about = of_a_new_one({"title": title, "caption": caption, **metadata, "slug": slug})
+        if about["slug"] is None:
+            raise BadRequest("a slug is a short name of one's own, such as office-power")
+        return get_or_create(self, about, data)
+
+    def search(
+        self, words: str = "", *, tags: Iterable[str] = (), user: str = ""
+    ) -> Iterator[Series]:
+        """The series one may read that have all these words and tags, of this user::
+
+            for series in client.search("gdp", tags=["uk"]): print(series.title)
+
+        What fits best comes first; without words, the newest. Fetched page by page as they are
+        read, and each knows its metadata. ``user`` is a name, or "me". Raises BadRequest.
+        """
+        return find(self, {"q": words, "u": user}, tags)
+
+    def mine(self, words: str = "", *, tags: Iterable[str] = ()) -> Iterator[Series]:
+        """One's own series, the newest first; or those with these words and tags."""
+        return self.search(words, tags=tags, user="me")
 
     def table(
         self,

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode, urlsplit
 
-from timetric.exceptions import BadReply
+from timetric.exceptions import BadReply, Conflict
+from timetric.metadata import as_form
 from timetric.oauth1 import FORM
+from timetric.search import named
 from timetric.series import Series
 from timetric.upload import multipart_file
 from timetric.write import Keyed
@@ -19,31 +22,57 @@ if TYPE_CHECKING:
 ID = re.compile(r"[A-Za-z0-9_-]{22}")
 
 
+@dataclass(frozen=True)
 class Creation(Keyed[Series]):
-    """The making of a series, which is its answer."""
+    """The making of a series, which is its answer. ``about`` is what the series will say."""
+
+    about: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
     def _answer(self, client: TimetricClient, reply: Mapping[str, str]) -> Series:
-        """By the ID in the Location; the rest of it, such as its host, is not followed."""
-        path = urlsplit(reply.get("location", "")).path
-        return _made(client, path.rstrip("/").rpartition("/")[2])
+        return Series(client, _located(reply), self.about)
 
     def _remembered(self, client: TimetricClient, document: Mapping[str, Any]) -> Series:
-        return _made(client, document.get("series"))
+        return Series(client, _checked(document.get("series")), self.about)
 
 
-def create(client: TimetricClient, fields: Iterable[tuple[str, str]], data: object) -> Series:
-    """Make a series of these fields, with a caller's pairs or file, or None.
+def create(client: TimetricClient, about: Mapping[str, Any], data: object) -> Series:
+    """Make a series of checked metadata, with a caller's pairs or file, or None.
 
-    Raises InvalidPoint naming the pair that can't be taken, and WriteInDoubt.
+    Raises InvalidPoint naming the pair that can't be taken, Conflict where one's own series has
+    the slug already, and WriteInDoubt.
     """
+    fields = as_form(about)
     if data is None:
-        form = urlencode(list(fields)).encode("ascii")
-        return Creation("POST", "create/", form, FORM).send(client)
+        form = urlencode(fields).encode("ascii")
+        return Creation("POST", "create/", form, FORM, about=about).send(client)
     with multipart_file(fields, {"csv": data}) as (content_type, body):
-        return Creation("POST", "create/", body, content_type).send(client)
+        return Creation("POST", "create/", body, content_type, about=about).send(client)
 
 
-def _made(client: TimetricClient, id: object) -> Series:
+def get_or_create(client: TimetricClient, about: Mapping[str, Any], data: object) -> Series:
+    """One's own series of this slug, which is made where there is none yet.
+
+    It is looked for first, as nearly always it is there; where another program makes it at the
+    same moment, the service says where.
+    """
+    found = named(client, about["slug"])
+    if found is not None:
+        return found
+    try:
+        return create(client, about, data)
+    except Conflict as error:  # somebody was faster
+        if error.response is None or "location" not in error.response:
+            raise
+        return Series(client, _located(error.response))
+
+
+def _located(reply: Mapping[str, str]) -> str:
+    """The ID in a Location; the rest of it, such as its host, is not followed."""
+    path = urlsplit(reply.get("location", "")).path
+    return _checked(path.rstrip("/").rpartition("/")[2])
+
+
+def _checked(id: object) -> str:
     if not isinstance(id, str) or not ID.fullmatch(id):
         raise BadReply("the service did not say where the new series is; is it a timetric service?")
-    return Series(client, id)
+    return id

@@ -5,13 +5,15 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Mapping
 from copy import copy
-from typing import TYPE_CHECKING, Any
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Optional
 
 import simplejson
 
 from timetric.bulk import send_points
 from timetric.duration import Duration, back
 from timetric.exceptions import BadReply, BadRequest, InvalidPoint
+from timetric.metadata import Told, as_patch, checked, from_item
 from timetric.points import Point, to_value
 from timetric.progress import Progress
 from timetric.receipt import Receipt
@@ -23,6 +25,8 @@ from timetric.write import Write, increment_write, series_path, terms, value_wri
 if TYPE_CHECKING:
     from timetric.client import TimetricClient
 
+_NOTHING: Mapping[str, Any] = MappingProxyType({})
+
 
 class Series(Window):
     """One series of a service, by its ID. Made by a client; making one asks nothing.
@@ -33,12 +37,30 @@ class Series(Window):
     talks to the service raises an error under TimetricClientError when it has not done all.
     """
 
-    def __init__(self, client: TimetricClient, id: str) -> None:
+    title = Told[str]()
+    caption = Told[str]()
+    description = Told[str]()
+    tags = Told[tuple[str, ...]]()
+    unit = Told[str]()
+    source = Told[str]()
+    source_url = Told[str]()
+    latitude = Told[Optional[float]]()
+    longitude = Told[Optional[float]]()
+    public = Told[bool]()
+    slug = Told[Optional[str]]()
+    owner = Told[str]()
+    created = Told[float]()
+    updated = Told[float]()
+
+    def __init__(self, client: TimetricClient, id: str, about: Mapping[str, Any] = _NOTHING):
         super().__init__(client, f"{client.url}series/{id}/")
         self.id = id
+        #: What is known of its metadata, by name; see describe.
+        self.about = about
 
     def __repr__(self) -> str:
-        return f"<timetric.Series {self.id!r}>"
+        title = f' "{self.about["title"]}"' if "title" in self.about else ""
+        return f"<timetric.Series {self.id!r}{title}>"
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Series) and self.url == other.url
@@ -51,6 +73,29 @@ class Series(Window):
         other = copy(self)
         other.client = self.client.within(deadline, **limits)
         return other
+
+    def describe(self, **changes: Any) -> Mapping[str, Any]:
+        """Change what the series says of itself, such as ``describe(title="Power", tags=[])``.
+
+        The fields are those of TimetricClient.create_series; None or "" clears one. Returns all
+        that then holds, by name; the attributes of this handle (``series.title``) say the same
+        from then on. Without changes it is asked for anew.
+
+        Raises BadRequest for what can't be taken, most of it before anything is sent; Conflict
+        where another series of one's own has the slug. Nothing is changed then.
+        """
+        if not changes:
+            item = self._json("metadata/", {})
+        else:
+            patch = simplejson.dumps(as_patch(checked(changes))).encode("ascii")
+            item = self._loaded(
+                "metadata/",
+                self.client.request(
+                    "PATCH", self.url + "metadata/", patch, "application/merge-patch+json"
+                )[1],
+            )
+        self.about = from_item(item)
+        return self.about
 
     # reading
 
@@ -110,7 +155,9 @@ class Series(Window):
             raise BadReply(f"{self.url}value/json/ did not answer with a point") from error
 
     def _json(self, path: str, fields: Mapping[str, str]) -> dict[str, Any]:
-        _, body = self.client.get(self.url + path, fields)
+        return self._loaded(path, self.client.get(self.url + path, fields)[1])
+
+    def _loaded(self, path: str, body: bytes) -> dict[str, Any]:
         try:
             loaded = simplejson.loads(body)
         except (ValueError, RecursionError) as error:  # no JSON
