@@ -24,7 +24,8 @@ or False::
 
 A call has done all that it says when it returns; otherwise it raises an error under
 TimetricClientError. A write returns a Receipt, and is done once however often it had to be sent;
-where no answer comes, WriteInDoubt can settle it later. Importing this package opens nothing and loads no HTTP library.
+where no answer comes, WriteInDoubt can settle it later. Importing this package opens
+nothing and loads no HTTP library.
 """
 
 from timetric.client import TimetricClient
