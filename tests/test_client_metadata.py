@@ -14,7 +14,7 @@ from tests.misbehaving import answer, http, misbehaving
 from timetric.metadata import as_form, checked, from_item
 
 FIELDS: dict[str, Any] = {
-    "title": "Étaille – “Office” power",
+    "title": "Étaille; <b>Office</b> power",
     "caption": "Drawn by the office",
     "description": "From the meter.\nBy the door.",
     "tags": ("energy", "a/b ; c".replace(" ; ", ", "), "50 %", "..", "é"),

@@ -36,9 +36,10 @@ repeat
 write
 bulk
 transport callback pages
-auth ahead
+auth ahead metadata
 window
 dance series table
+search
 creation
 client
 __init__
@@ -88,6 +89,7 @@ PURE = {
     "duration",
     "oauth1",
     "receipt",
+    "metadata",
     "server.account.agent",
     "server.storage.tally",
 } | {

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
@@ -44,7 +43,9 @@ def _tags(name: str, value: object) -> tuple[str, ...]:
     tags = [value] if isinstance(value, str) else () if value is None else value
     if not isinstance(tags, Iterable):
         raise BadRequest(f"tags {shown(value)} are no texts")
-    normal = [unicodedata.normalize("NFC", _text("a tag", tag)) for tag in tags]
+    from unicodedata import normalize  # a megabyte, which most programs do without
+
+    normal = [normalize("NFC", _text("a tag", tag)) for tag in tags]
     for tag in normal:
         if ";" in tag:
             raise BadRequest(f"the tag {shown(tag)} holds a semicolon, which parts tags")
