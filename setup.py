@@ -24,6 +24,7 @@ SERVER = [
 ]
 ARROW = ["pyarrow>=15" + SERVICE]  # reads large uploads twice as fast
 PANDAS = ["pandas>=2"]
+WAITRESS = "waitress>=3,<4"
 TEST = [
     "build>=1.2",
     "feedparser>=6",
@@ -43,7 +44,7 @@ TEST = [
     "types-oauthlib",
     "types-python-dateutil",
     "types-simplejson",
-    "waitress>=3",
+    WAITRESS,
 ]
 
 setup(
@@ -87,6 +88,7 @@ setup(
         "server": SERVER,
         "arrow": ARROW,
         "pandas": PANDAS,
+        "testing": SERVER + [WAITRESS],
         "test": TEST,
         "all": OAUTH + SERVER + ARROW + PANDAS,
     },
