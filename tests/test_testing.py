@@ -17,6 +17,7 @@ import pytest
 pytest.importorskip("timetric.server.app")  # the kit runs the service, here, in this Python
 
 import timetric
+from tests.conftest import ROOT
 from timetric import testing
 
 HOUR = 3600.0
@@ -270,12 +271,12 @@ except timetric.ConfigError as error:
     )
 
 
-CONFTEST = 'pytest_plugins = ["timetric.testing"]\n'
+CONFTEST = 'import timetric.testing\npytest_plugins = ["timetric.testing"]\n'
 
 USERS_TEST = """
-import pytest
+import timetric.testing
 
-def test_first(timetric_service):
+def test_first(timetric_service: timetric.testing.Service):
     timetric_service.user("ann")
     timetric_service.client.create_series(title="a", caption="b").update(1)
 
@@ -292,3 +293,11 @@ def test_pytest_finds_the_fixture_where_a_conftest_names_the_plugin(tmp_path: Pa
     run = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
     assert run.returncode == 0, run.stdout
     assert "2 passed" in run.stdout
+
+
+@pytest.mark.parametrize("example", ["test_cups.py", "test_webapp.py"])
+def test_the_examples_of_the_documentation_pass(example: str) -> None:
+    command = [sys.executable, "-m", "pytest", "-q", "-W", "error", "-p", "no:cacheprovider"]
+    examples = ROOT / "docs/examples"
+    run = subprocess.run([*command, example], cwd=examples, capture_output=True, text=True)
+    assert run.returncode == 0, run.stdout

@@ -3,7 +3,8 @@
 It is the real one, over a real store in a temporary directory, on a port of loopback. Only its
 clock is set by hand. Needs the extra ``timetric[testing]``; see docs/testing. pytest finds the
 fixture ``timetric_service`` here where a conftest.py says ``pytest_plugins =
-["timetric.testing"]``.
+["timetric.testing"]``. PYTEST_DONT_REWRITE: nothing is asserted here, and a test may have imported
+this before pytest does.
 """
 
 from __future__ import annotations
