@@ -22,7 +22,9 @@ ORDER = """
 exceptions request limits
 timestamps oauth1
 points reply
+receipt
 upload config connection
+write
 transport callback
 auth
 dance series
@@ -66,7 +68,14 @@ __main__
 COMMAND_LINE = {"cli", "commands", "admin", "store", "demo", "__main__"}
 #: Who reaches the service, inside functions only: the rest of the client's end never does.
 REACHING = COMMAND_LINE | {"testing"}
-PURE = {"timestamps", "points", "oauth1", "server.account.agent", "server.storage.tally"} | {
+PURE = {
+    "timestamps",
+    "points",
+    "oauth1",
+    "receipt",
+    "server.account.agent",
+    "server.storage.tally",
+} | {
     f"server.{name}"
     for name in ("columns", "blocks", "buckets", "aggregates", "thinning", "formats", "receipt")
 }

@@ -45,6 +45,7 @@ from timetric.exceptions import (
     TooLarge,
 )
 from timetric.points import Point, Value
+from timetric.receipt import Receipt
 from timetric.series import Series
 
 __all__ = [
@@ -60,6 +61,7 @@ __all__ = [
     "NotFound",
     "Point",
     "RateLimited",
+    "Receipt",
     "Series",
     "ServiceError",
     "ServiceUnavailable",

@@ -193,16 +193,20 @@ class TimetricClient:
         body: Body = b"",
         content_type: str | None = None,
         *,
+        headers: Mapping[str, str] | None = None,
         sign: Callable[[Request], Request] | None = None,
     ) -> tuple[httplib2.Response, bytes]:
-        """Sign and send a request. Raises BadRequest for another service's URL."""
+        """Sign and send a request, with further ``headers`` by their lower-case names.
+
+        Raises BadRequest for another service's URL.
+        """
         whole = urljoin(self.url, url)
         if not whole.startswith(self.url):
             raise BadRequest(f"{url} is not of the service {self.url}, so it gets no credentials")
-        headers = {"user-agent": self.user_agent}
+        heads = {"user-agent": self.user_agent, **(headers or {})}
         if content_type:
-            headers["content-type"] = content_type
-        return self._send(Request(method, whole, headers, body), sign or self.auth.sign)
+            heads["content-type"] = content_type
+        return self._send(Request(method, whole, heads, body), sign or self.auth.sign)
 
     def _send(
         self, request: Request, sign: Callable[[Request], Request]

@@ -10,9 +10,11 @@ from urllib.parse import urlsplit
 import simplejson
 
 from timetric.exceptions import BadReply, InvalidPoint
-from timetric.points import Point, format_value, parse_csv, to_value
+from timetric.points import Point, parse_csv, to_value
+from timetric.receipt import Receipt
 from timetric.timestamps import shown
 from timetric.upload import csv_file, is_file
+from timetric.write import Write, increment_write, series_path, value_write
 
 if TYPE_CHECKING:
     from timetric.client import TimetricClient
@@ -84,7 +86,7 @@ class Series:
 
     # writing
 
-    def update(self, data: object) -> None:
+    def update(self, data: object) -> Receipt:
         """Add to the series; a point at a timestamp that exists replaces it.
 
         ``data`` is one value, stamped now by the service; or pairs of a timestamp (a number, a
@@ -95,20 +97,21 @@ class Series:
         BadRequest naming the line of a file that the service refuses; nothing is stored then.
         """
         if _is_single(data):
-            self.client.post(self.url, {"value": format_value(to_value(data))})
-            return
+            return value_write(self.id, to_value(data)).send(self.client)
         with csv_file(data) as body:
-            self.client.request("POST", self.url, body, "text/csv")
+            return Write("POST", series_path(self.id), body, "text/csv").send(self.client)
 
-    def increment(self, amount: float) -> None:
+    def increment(self, amount: float) -> Receipt:
         """Add ``amount`` to the latest value, as one step of the service's; from 0 when empty.
+
+        The new value is ``value`` of the receipt.
 
         Raises Conflict where the latest value is no number.
         """
         number = to_value(amount)
         if type(number) is not float:
             raise InvalidPoint(f"{shown(amount)} is no amount to add")
-        self.client.post(self.url, {"increment": format_value(number)})
+        return increment_write(self.id, number).send(self.client)
 
     def __iadd__(self, amount: float) -> Series:
         """``series += 1``: the same as increment."""
@@ -120,14 +123,14 @@ class Series:
         self.increment(-amount)
         return self
 
-    def rewrite(self, data: object) -> None:
+    def rewrite(self, data: object) -> Receipt:
         """Put pairs or a file of CSV in the place of the whole history; ``[]`` leaves it empty."""
         with csv_file(data) as body:
-            self.client.put(self.url, body, "text/csv")
+            return Write("PUT", series_path(self.id), body, "text/csv").send(self.client)
 
-    def delete(self) -> None:
+    def delete(self) -> Receipt:
         """Clear all the data out of the series. The series stays, with its metadata and URL."""
-        self.client.delete(self.url)
+        return Write("DELETE", series_path(self.id)).send(self.client)
 
 
 def _is_single(data: object) -> bool:
