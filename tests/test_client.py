@@ -148,3 +148,10 @@ def test_a_closed_client_opens_again(service: RunningService) -> None:
     with timetric.TimetricClient(service.config) as client:
         series = client.create_series(title="t", caption="c")
     assert series.latest() == (None, None)
+
+
+def test_a_request_may_have_further_headers(series: timetric.Series) -> None:
+    headers = {"accept": "application/json", "if-none-match": "*"}
+    with pytest.raises(timetric.TimetricClientError) as caught:
+        series.client.request("GET", series.url + "points/", headers=headers)
+    assert caught.value.status == 304

@@ -236,7 +236,7 @@ with timetric.testing.service() as service:
 
 
 def test_nothing_of_the_user_is_read_or_written(tmp_path: Path) -> None:
-    """Neither a home that can't be read, nor credentials and a proxy in the environment."""
+    """Neither a home, nor a config in the environment."""
     home = tmp_path / "home"
     home.mkdir()
     environment = {
@@ -245,7 +245,6 @@ def test_nothing_of_the_user_is_read_or_written(tmp_path: Path) -> None:
         "TIMETRIC_URL": "http://127.0.0.1:9/",
         "TIMETRIC_APITOKEN_KEY": "another's",
         "TIMETRIC_CONFIG": "/nowhere/at/all",
-        "http_proxy": "http://127.0.0.1:9/",
     }
     command = [sys.executable, "-c", ALONE]
     run = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)

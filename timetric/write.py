@@ -6,7 +6,6 @@ kept of them on disk and made into a Write again is the same write.
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -26,6 +25,8 @@ Pairs = Iterable[tuple[str, str]]
 
 def new_key() -> str:
     """A random Idempotency-Key: 22 URL-safe characters, the first a letter or digit."""
+    import secrets
+
     while not (key := secrets.token_urlsafe(16))[0].isalnum():
         pass
     return key
