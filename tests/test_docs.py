@@ -18,8 +18,6 @@ from tests.conftest import ROOT, RunningService
 DOCS = ROOT / "docs"
 PAGES = sorted(DOCS.glob("*.rst"))
 WITH_EXAMPLES = [page for page in PAGES if ">>> " in page.read_text(encoding="utf-8")]
-if sys.version_info < (3, 10):
-    WITH_EXAMPLES.remove(DOCS / "testing.rst")  # which runs the service in this Python
 
 PROTOCOL = (DOCS / "protocol.rst").read_text(encoding="utf-8")
 CURL = re.findall(r"^ +(curl (?:.|(?<=\\)\n)*)", PROTOCOL, re.M)

@@ -42,6 +42,8 @@ from timetric.exceptions import (
     RateLimited,
     ServiceError,
     ServiceUnavailable,
+    SpoolError,
+    SpoolFull,
     TimetricClientError,
     TooLarge,
 )
@@ -67,6 +69,8 @@ __all__ = [
     "Series",
     "ServiceError",
     "ServiceUnavailable",
+    "SpoolError",
+    "SpoolFull",
     "TimetricClient",
     "TimetricClientError",
     "TooLarge",

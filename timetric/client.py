@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Callable, Iterable, Mapping
 from copy import copy
 from types import TracebackType
@@ -28,7 +29,11 @@ from timetric.transport import Transport
 from timetric.upload import multipart_file
 
 if TYPE_CHECKING:
+    import os
+
     import httplib2
+
+    from timetric.spool import Spool
 
 DEFAULT_URL = "http://127.0.0.1:8000/"
 
@@ -159,6 +164,22 @@ class TimetricClient:
         files = None if data is None else {"csv": data}
         reply, _ = self.post("create/", params, files=files)
         return Series(self, _created_id(reply.get("location", "")))
+
+    def spool(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        max_bytes: int = 64 << 20,
+        deadline: float = 5.0,
+        clock: Callable[[], float] = time.time,
+    ) -> Spool:
+        """A file that keeps writes until the service has them; see timetric.spool.Spool.
+
+        It is made where there is none. Raises SpoolError where it can't be written.
+        """
+        from timetric.spool import Spool
+
+        return Spool(self, path, max_bytes=max_bytes, deadline=deadline, clock=clock)
 
     # OAuth: the steps by which a user lets an application in. Each raises ConfigError where the
     # config's authtype is another.

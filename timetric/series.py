@@ -103,7 +103,7 @@ class Series:
         Raises InvalidPoint naming the item that can't be taken, before anything is sent, and
         BadRequest naming the line of a file that the service refuses; nothing is stored then.
         """
-        if _is_single(data):
+        if is_single(data):
             return value_write(self.id, to_value(data)).send(self.client)
         with csv_file(data) as body:
             return Write("POST", series_path(self.id), body, "text/csv").send(self.client)
@@ -140,7 +140,8 @@ class Series:
         return Write("DELETE", series_path(self.id)).send(self.client)
 
 
-def _is_single(data: object) -> bool:
+def is_single(data: object) -> bool:
+    """Whether ``update`` takes this for one value."""
     return not (is_file(data) or isinstance(data, (str, bytes, Iterable)))
 
 
