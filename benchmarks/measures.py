@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
-from benchmarks import reads, searches, space, uploads, writes
+from benchmarks import reads, searches, space, updates, uploads, writes
 from benchmarks.stage import Actor, Stage
 
 
@@ -52,6 +52,9 @@ MEASURES = [
     Measure("wait-upload", "that upload", "s", uploads.upload_beside),
     Measure("tuples", "{large:,} as tuples, by the Python client", "s", reads.tuples),
     Measure("tuples-csv", "the same CSV by csv.reader", "s", reads.tuples_by_csv),
+    Measure("update", "update of {large:,} pairs, by the client", "s", updates.update("client")),
+    Measure("update-curl", "the same CSV by curl", "s", updates.update("curl")),
+    Measure("update-over-curl", "... the one over the other", "x", updates.update("ratio"), 1.5),
     Measure("disk-regular", "bytes a point, regular", "B", space.disk("regular"), 1.1, once=True),
     Measure(
         "disk-jittered", "bytes a point, jittered", "B", space.disk("jittered"), 2.5, once=True

@@ -122,7 +122,7 @@ def test_while_the_service_fails_writes_are_kept_in_order_and_it_is_left_in_peac
         (problem("500 Internal Server Error"), timetric.ServiceError),
         (problem("503 Service Unavailable", retry_after="99"), timetric.ServiceUnavailable),
         (problem("507 Insufficient Storage"), timetric.ServiceError),
-        (problem("409 Conflict", retry_after="1"), timetric.Conflict),  # it is still at it
+        (problem("409 Conflict", retry_after="1"), timetric.WriteInDoubt),  # it is still at it
         (http("404 Not Found", b"<h1>nginx</h1>", content_type="text/html"), timetric.NotFound),
         (http("200 OK", b"<h1>Buy hours!</h1>"), timetric.BadReply),
         (http("302 Found", location="http://hotel/"), timetric.TimetricClientError),

@@ -24,16 +24,19 @@ ORDER = """
 exceptions request
 limits insecure
 timestamps oauth1
-points reply
-receipt
+points reply progress
+receipt packing holding
 upload config
 incoming dial tls pool refusal
-proxy write
+proxy
 connection
+repeat
+write
+bulk
 transport callback
 auth
 dance series spoolfile
-spool
+creation spool
 client
 __init__
 
@@ -91,7 +94,7 @@ SHARED = {"exceptions", "timestamps", "points"}  # what the service's end takes 
 #: What the client's end may import when it is imported, beside the standard library.
 LIGHT = {"simplejson", "timetric"}
 #: What it imports when first needed, inside functions, or in what is imported only there.
-LAZY = {"httplib2", "dateutil", "oauth2"}
+LAZY = {"httplib2", "dateutil", "oauth2", "tqdm"}
 #: What single modules import besides, when first needed.
 LAZY_OF = {"testing": {"pytest", "waitress"}}
 WAITING = {"connection"}
@@ -99,11 +102,10 @@ WAITING = {"connection"}
 #: All of the standard library that ``import timetric`` may load, on any Python. More of it would
 #: cost every short script some milliseconds: socket, logging, tempfile, secrets and pathlib did.
 AT_ONCE = """
-ast base64 binascii calendar collections contextlib copy copyreg dataclasses datetime decimal dis
-enum fractions functools genericpath heapq importlib inspect ipaddress itertools json keyword
-linecache
-locale math numbers opcode operator os posixpath re reprlib sre_compile sre_constants sre_parse stat
-struct token tokenize types typing urllib warnings weakref
+array ast base64 binascii calendar collections contextlib copy copyreg dataclasses datetime decimal
+dis enum fractions functools genericpath heapq importlib inspect ipaddress itertools json
+keyword linecache locale math numbers opcode operator os posixpath re reprlib sre_compile
+sre_constants sre_parse stat struct token tokenize types typing urllib warnings weakref
 """
 
 #: The interface of storage, which knows nothing of the engines that stand behind it.
@@ -358,7 +360,7 @@ def test_the_client_end_is_written_in_python_3_9(name: str) -> None:
 
 def test_the_client_end_imports_without_the_extras() -> None:
     """Under whatever Python runs this, and with every optional package out of reach."""
-    extras = ["falcon", "granian", "jinja2", "numpy", "oauth2", "pandas", "pcodec"]
+    extras = ["falcon", "granian", "jinja2", "numpy", "oauth2", "pandas", "pcodec", "tqdm"]
     names = [f"timetric.{name}" for name in sorted(CLIENT | COMMAND_LINE - {"__main__"})]
     code = f"""
 import importlib, sys

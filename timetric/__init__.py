@@ -46,6 +46,7 @@ from timetric.exceptions import (
     SpoolFull,
     TimetricClientError,
     TooLarge,
+    WriteInDoubt,
 )
 from timetric.points import Point, Value
 from timetric.receipt import Receipt
@@ -75,4 +76,5 @@ __all__ = [
     "TimetricClientError",
     "TooLarge",
     "Value",
+    "WriteInDoubt",
 ]

@@ -90,8 +90,8 @@ class OAuth:
 
         Raises ConfigError.
         """
-        key, secret = _required(config, "consumer_key"), _required(config, "consumer_secret")
-        return cls(Consumer(key, secret), _token(config))
+        consumer = Consumer(_required(config, "consumer_key"), _required(config, "consumer_secret"))
+        return cls(consumer, _token(config))
 
     def sign(self, request: Request) -> Request:
         """Raises ConfigError without an access token."""

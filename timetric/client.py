@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Callable, Iterable, Mapping
 from copy import copy
@@ -12,13 +11,8 @@ from urllib.parse import urlencode, urljoin, urlsplit
 
 from timetric import auth, dance
 from timetric import config as configs
-from timetric.exceptions import (
-    BadReply,
-    BadRequest,
-    ConfigError,
-    NotAuthorized,
-    TimetricClientError,
-)
+from timetric.creation import ID, create
+from timetric.exceptions import BadRequest, ConfigError, NotAuthorized, TimetricClientError
 from timetric.insecure import warn_of_url
 from timetric.oauth1 import FORM, Token
 from timetric.points import format_value
@@ -39,8 +33,6 @@ DEFAULT_URL = "http://127.0.0.1:8000/"
 
 #: Names and texts of a query or form; a name may stand in it more than once.
 Params = Union[Mapping[str, str], Iterable[tuple[str, str]]]
-
-_ID = re.compile(r"[A-Za-z0-9_-]{22}")
 
 
 class TimetricClient:
@@ -71,6 +63,8 @@ class TimetricClient:
         #: The service's base URL.
         self.url = _base_url(veiled)
         self.user_agent = user_agent
+        #: Whether pairs are sent in the form of 16 bytes a point, until the service refuses it.
+        self.packs = True
         self.auth = auth.from_config(veiled)
         self.transport = Transport(
             timeout=timeout,
@@ -124,7 +118,7 @@ class TimetricClient:
 
         Raises BadRequest where this can be no ID.
         """
-        if not _ID.fullmatch(id):
+        if not ID.fullmatch(id):
             raise BadRequest(f"{shown(id)} is no series ID (22 letters, digits, - and _)")
         return Series(self, id)
 
@@ -145,7 +139,8 @@ class TimetricClient:
     ) -> Series:
         """Make a series, with the points of ``data`` (as Series.rewrite takes them) if given.
 
-        Private unless ``public``. Raises InvalidPoint and BadRequest for what can't be taken.
+        Private unless ``public``. Raises InvalidPoint and BadRequest for what can't be taken,
+        and WriteInDoubt, which resolves to the series, where the answer is lost.
         """
         tag_list = [tags] if isinstance(tags, str) else tags
         fields = {
@@ -161,9 +156,7 @@ class TimetricClient:
         }
         params = [(name, text) for name, text in fields.items() if text]
         params += [("tags", tag) for tag in tag_list]
-        files = None if data is None else {"csv": data}
-        reply, _ = self.post("create/", params, files=files)
-        return Series(self, _created_id(reply.get("location", "")))
+        return create(self, params, data)
 
     def spool(
         self,
@@ -308,11 +301,3 @@ def _with_query(url: str, params: Params) -> str:
     if not query:
         return url
     return f"{url}{'&' if '?' in url else '?'}{query}"
-
-
-def _created_id(location: str) -> str:
-    """The series ID in a Location; the rest of it, such as its host, is not followed."""
-    id = urlsplit(location).path.rstrip("/").rpartition("/")[2]
-    if not _ID.fullmatch(id):
-        raise BadReply("the service did not say where the new series is; is it a timetric service?")
-    return id

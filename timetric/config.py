@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import stat
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -36,8 +35,8 @@ class Config(dict[str, Any]):
     """A config whose repr does not show secrets. Any other mapping does as well."""
 
     def __repr__(self) -> str:
-        shown = {key: "***" if _is_secret(key) else value for key, value in self.items()}
-        return re.sub("//[^/@]*@", "//***@", f"Config({shown!r})")
+        shown = {key: "***" if _is_secret(key, value) else value for key, value in self.items()}
+        return f"Config({shown!r})"
 
 
 def load() -> Config:
@@ -118,8 +117,11 @@ def lookup(config: Mapping[str, Any], key: str) -> Any:
     return None
 
 
-def _is_secret(key: object) -> bool:
+def _is_secret(key: object, value: object) -> bool:
+    """By its name; or a ``url`` with what none may have, such as a password."""
     name = str(key).lower().replace("-", "_")
+    if name == "url":
+        return any(sign in str(value) for sign in "@?#")
     return "secret" in name or "password" in name or name == "access_token"
 
 

@@ -168,6 +168,7 @@ class Connection:
         incoming: Any = Incoming(self.sock, self.countdown, self._ahead or b"")
         response = http.client.HTTPResponse(incoming, method=method)
         response.begin()
+        incoming.heading = False
         self.countdown.grace = 0.0
         if self.proxy and response.status == http.client.PROXY_AUTHENTICATION_REQUIRED:
             self._sent = False  # no further than to the proxy

@@ -16,6 +16,9 @@ class TimetricClientError(Exception):
     ``response`` (the reply's headers) are None where no reply was involved.
     """
 
+    #: Whether the request, or an earlier sending of it, may have been done all the same.
+    perhaps_done = False
+
     def __init__(
         self,
         detail: str,
@@ -71,6 +74,30 @@ class DeadlineExceeded(ConnectionFailed, TimeoutError):
     """No complete answer within ``timeout`` (one network step) or ``deadline`` (the call)."""
 
 
+class WriteInDoubt(TimetricClientError):
+    """A write was sent, and its answer lost: it may have been done, or be yet, or not at all.
+
+    Both ways out can be tried again for as long as the service remembers keys, 30 days. ``write``
+    has the write's ``key``. The error that lost the answer is the ``__cause__``.
+    """
+
+    def __init__(self, detail: str, *, write: Any, client: Any) -> None:
+        super().__init__(detail)
+        self.write = write
+        self.client = client
+
+    def resolve(self) -> Any:
+        """Repeat the write with its key, so that it is done once. Returns what the write returns.
+
+        Raises as the write does; WriteInDoubt too.
+        """
+        return self.write.send(self.client)
+
+    def stored(self) -> Any:
+        """Ask whether it has arrived: what the write returns, or None where it has not *yet*."""
+        return self.write.stored(self.client)
+
+
 class BadReply(TimetricClientError):
     """The reply is not what the protocol says: damaged, too large, or not a timetric service's."""
 
@@ -94,7 +121,12 @@ class NotFound(TimetricClientError, LookupError):
 
 
 class Conflict(TimetricClientError):
-    """409: the series' state does not allow it, such as an increment on a word."""
+    """409: the series' state does not allow it, such as an increment on a word.
+
+    ``retry_after`` (seconds) is None, but where an earlier sending of the same write still runs.
+    """
+
+    retry_after: float | None = None
 
 
 class TooLarge(BadRequest):

@@ -10,12 +10,14 @@ from urllib.parse import urlsplit
 
 import simplejson
 
-from timetric.exceptions import BadReply, InvalidPoint
+from timetric.bulk import send_points
+from timetric.exceptions import BadReply, BadRequest, InvalidPoint
 from timetric.points import Point, parse_csv, to_value
+from timetric.progress import Progress
 from timetric.receipt import Receipt
-from timetric.timestamps import shown
-from timetric.upload import csv_file, is_file
-from timetric.write import Write, increment_write, series_path, value_write
+from timetric.timestamps import format_timestamp, to_timestamp
+from timetric.upload import is_file
+from timetric.write import Write, increment_write, series_path, terms, value_write
 
 if TYPE_CHECKING:
     from timetric.client import TimetricClient
@@ -93,32 +95,49 @@ class Series:
 
     # writing
 
-    def update(self, data: object) -> Receipt:
-        """Add to the series; a point at a timestamp that exists replaces it.
+    def update(
+        self,
+        data: object,
+        *,
+        at: object = None,
+        on_conflict: str = "replace",
+        dry_run: bool = False,
+        progress: Progress = None,
+    ) -> Receipt:
+        """Add to the series. The receipt says what became of each point.
 
-        ``data`` is one value, stamped now by the service; or pairs of a timestamp (a number, a
-        datetime, a date, or a date string; without a zone it is UTC) and a value; or an open
-        file of CSV, text or binary, sent as it is from where it stands.
+        ``data`` is one value, stamped ``at`` a time or else now by the service; or pairs of a
+        timestamp (a number, a datetime, a date, or a date string; without a zone it is UTC) and a
+        value; or an open file of CSV, text or binary, sent as it is from where it stands.
+
+        A point at a timestamp that exists replaces it, or is left out where ``on_conflict`` is
+        "keep"; with "error" Conflict is raised, unless they are the same. With ``dry_run`` nothing
+        is stored, and the receipt says what would be. ``progress`` is True for a bar (of tqdm's,
+        which must be installed), or a function of (done, total) in bytes sent.
+
+        >>> series.update([("2009-03-10", 12), (1236735000, 3.5)]).added  # doctest: +SKIP
+        2
 
         Raises InvalidPoint naming the item that can't be taken, before anything is sent, and
         BadRequest naming the line of a file that the service refuses; nothing is stored then.
+        WriteInDoubt where the answer is lost.
         """
+        query = terms(on_conflict, dry_run)
         if is_single(data):
-            return value_write(self.id, to_value(data)).send(self.client)
-        with csv_file(data) as body:
-            return Write("POST", series_path(self.id), body, "text/csv").send(self.client)
+            return value_write(self.id, to_value(data), at, query).send(self.client)
+        if at is not None:
+            raise BadRequest(
+                "at is for a single value; pairs and files have timestamps of their own"
+            )
+        return send_points(self.client, "POST", series_path(self.id, query), data, progress)
 
     def increment(self, amount: float) -> Receipt:
         """Add ``amount`` to the latest value, as one step of the service's; from 0 when empty.
 
-        The new value is ``value`` of the receipt.
-
-        Raises Conflict where the latest value is no number.
+        The new value is ``value`` of the receipt. Raises Conflict where the latest value is no
+        number, WriteInDoubt where the answer is lost.
         """
-        number = to_value(amount)
-        if type(number) is not float:
-            raise InvalidPoint(f"{shown(amount)} is no amount to add")
-        return increment_write(self.id, number).send(self.client)
+        return increment_write(self.id, amount).send(self.client)
 
     def __iadd__(self, amount: float) -> Series:
         """``series += 1``: the same as increment."""
@@ -131,13 +150,29 @@ class Series:
         return self
 
     def rewrite(self, data: object) -> Receipt:
-        """Put pairs or a file of CSV in the place of the whole history; ``[]`` leaves it empty."""
-        with csv_file(data) as body:
-            return Write("PUT", series_path(self.id), body, "text/csv").send(self.client)
+        """Put pairs or a file of CSV in the place of the whole history; ``[]`` leaves it empty.
 
-    def delete(self) -> Receipt:
-        """Clear all the data out of the series. The series stays, with its metadata and URL."""
-        return Write("DELETE", series_path(self.id)).send(self.client)
+        Raises as update does.
+        """
+        return send_points(self.client, "PUT", series_path(self.id), data)
+
+    def delete(self, *, start: object = None, end: object = None) -> Receipt:
+        """Clear the data out of the series, or what is at or after ``start`` and before ``end``.
+
+        The series stays, with its metadata and URL. Raises InvalidPoint for what is no time,
+        WriteInDoubt where the answer is lost.
+        """
+        bounds = {"start": start, "end": end}
+        query = [
+            (name, format_timestamp(to_timestamp(when)))
+            for name, when in bounds.items()
+            if when is not None
+        ]
+        return Write("DELETE", series_path(self.id, query)).send(self.client)
+
+    def remove(self) -> Receipt:
+        """Remove the series itself: its data, its metadata and its URL, for good."""
+        return Write("DELETE", series_path(self.id, [("series", "true")])).send(self.client)
 
 
 def is_single(data: object) -> bool:

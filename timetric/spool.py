@@ -18,7 +18,6 @@ from timetric.exceptions import (
     Conflict,
     DeadlineExceeded,
     Forbidden,
-    InvalidPoint,
     NotFound,
     SpoolFull,
     TimetricClientError,
@@ -26,9 +25,8 @@ from timetric.exceptions import (
 from timetric.points import to_value
 from timetric.series import Series, is_single
 from timetric.spoolfile import Kept, SpoolFile
-from timetric.timestamps import format_timestamp, shown, to_timestamp
 from timetric.upload import csv_file
-from timetric.write import Write, increment_write, series_path, value_write
+from timetric.write import Write, increment_write, series_path, terms, value_write
 
 if TYPE_CHECKING:
     from timetric.client import TimetricClient
@@ -119,7 +117,7 @@ class Spool:
         Raises InvalidPoint for what can't be taken, and SpoolError, such as SpoolFull, where it
         can't be kept; nothing of it is kept then.
         """
-        query = _terms(on_conflict)
+        query = terms(on_conflict, dry_run=False)
         if not is_single(data):
             body = self._body(data, at)
             self._queue(series, Write("POST", series_path(series.id, query), body, "text/csv"))
@@ -127,17 +125,13 @@ class Spool:
         value = to_value(data)
 
         def stamped(instant: float) -> Write:
-            return value_write(series.id, value, query, format_timestamp(instant))
+            return value_write(series.id, value, instant, query)
 
-        self._queue(series, stamped if at is None else stamped(to_timestamp(at)))
+        self._queue(series, stamped if at is None else value_write(series.id, value, at, query))
 
     def increment(self, series: Series, amount: float) -> None:
         """Queue an addition to the latest value, which the service stamps when it arrives."""
-        number = to_value(amount)
-        if type(number) is not float:
-            raise InvalidPoint(f"{shown(amount)} is no amount to add")
-        write = increment_write(series.id, number)
-        self._queue(series, write)
+        self._queue(series, increment_write(series.id, amount))
 
     def flush(self, deadline: float = 60.0) -> None:
         """Send all that waits, within ``deadline`` seconds.
@@ -159,10 +153,10 @@ class Spool:
         self._file.remove(kept.write.key)
 
     def _body(self, data: object, at: object) -> bytes:
-        """The CSV of pairs or a file. Raises InvalidPoint."""
+        """The CSV of pairs or a file. Raises InvalidPoint, and BadRequest with a time."""
         if at is not None:
-            raise InvalidPoint(
-                "at is for a single value; pairs and files have their own timestamps"
+            raise BadRequest(
+                "at is for a single value; pairs and files have timestamps of their own"
             )
         with csv_file(data) as file:
             file.seek(0)
@@ -249,12 +243,5 @@ def _is_refused(error: TimetricClientError) -> bool:
     """
     if not isinstance(error, _REFUSALS) or error.response is None:
         return False
-    told = error.response.get("content-type", "").startswith("application/problem+json")
-    return told and "retry-after" not in error.response
-
-
-def _terms(on_conflict: str) -> list[tuple[str, str]]:
-    """The query of an update. Raises BadRequest."""
-    if on_conflict not in ("replace", "keep", "error"):
-        raise BadRequest(f"on_conflict is none of replace, keep, error: {shown(on_conflict)}")
-    return [] if on_conflict == "replace" else [("on_conflict", on_conflict)]
+    told: bool = error.response.get("content-type", "").startswith("application/problem+json")
+    return told and getattr(error, "retry_after", None) is None

@@ -6,15 +6,31 @@ kept of them on disk and made into a Write again is the same write.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
-from urllib.parse import urlencode
+import os
+from base64 import urlsafe_b64encode
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
+import simplejson
+
+from timetric.exceptions import (
+    BadReply,
+    BadRequest,
+    InvalidPoint,
+    NotFound,
+    TimetricClientError,
+    WriteInDoubt,
+)
+from timetric.holding import held, watched
 from timetric.oauth1 import FORM
-from timetric.points import Value, format_value
-from timetric.receipt import Receipt, from_headers
+from timetric.points import Value, format_value, to_value
+from timetric.progress import Progress
+from timetric.receipt import Receipt, from_document, from_headers
+from timetric.repeat import KEY
 from timetric.request import Body
+from timetric.timestamps import format_timestamp, shown, to_timestamp
 
 if TYPE_CHECKING:
     from timetric.client import TimetricClient
@@ -22,22 +38,22 @@ if TYPE_CHECKING:
 #: Names and texts of a query or form, in their order.
 Pairs = Iterable[tuple[str, str]]
 
+T = TypeVar("T")
+
 
 def new_key() -> str:
     """A random Idempotency-Key: 22 URL-safe characters, the first a letter or digit."""
-    import secrets
-
-    while not (key := secrets.token_urlsafe(16))[0].isalnum():
+    while not (key := urlsafe_b64encode(os.urandom(16))[:22].decode("ascii"))[0].isalnum():
         pass
     return key
 
 
 @dataclass(frozen=True)
-class Write:
-    """One write. ``path`` is relative to the client's URL, with its query: ``series/ID/?...``.
+class Keyed(Generic[T]):
+    """A request that is done once, whose answer is a T.
 
-    ``body`` is bytes, or a seekable binary file that is sent from its start and stays open for as
-    long as the write may be repeated. The repr leaves the body out.
+    ``path`` is relative to the client's URL, with its query: ``series/ID/?...``. ``body`` is bytes,
+    or a seekable binary file that is sent from its start. The repr leaves the body out.
     """
 
     method: str
@@ -46,13 +62,96 @@ class Write:
     content_type: str | None = None
     key: str = field(default_factory=new_key)
 
-    def send(self, client: TimetricClient) -> Receipt:
-        """Do the write, or learn that it has been done: the service does it once for its key."""
-        headers = {"idempotency-key": self.key}
-        reply, _ = client.request(
-            self.method, self.path, self.body, self.content_type, headers=headers
+    def send(self, client: TimetricClient, progress: Progress = None) -> T:
+        """Do it, or learn that it has been done: the service does it once for its key.
+
+        Raises WriteInDoubt where it was sent and its answer is lost, and the request's errors.
+        ``progress`` is of the bytes that are sent.
+        """
+        with watched(self.body, progress) as body:
+            return self._answer(client, self._sent(client, body))
+
+    def _sent(self, client: TimetricClient, body: Body) -> Mapping[str, str]:
+        headers = {KEY: self.key}
+        try:
+            reply, _ = client.request(
+                self.method, self.path, body, self.content_type, headers=headers
+            )
+        except TimetricClientError as error:  # it may have been done all the same
+            if not error.perhaps_done or self._is_dry:
+                raise
+            raise self._in_doubt(client, error) from error
+        return reply
+
+    def _in_doubt(self, client: TimetricClient, error: TimetricClientError) -> WriteInDoubt:
+        doubt = WriteInDoubt(
+            f"{self.method} {self._address} was sent and may have been done: {error.detail}",
+            write=replace(self, body=held(self.body)),
+            client=client,
         )
+        doubt.status, doubt.request_id, doubt.response = (
+            error.status,
+            error.request_id,
+            error.response,
+        )
+        return doubt
+
+    def stored(self, client: TimetricClient) -> T | None:
+        """What it did, if the service has done it; None where it has not *yet*."""
+        try:
+            _, body = client.get(f"{self._address}writes/{self.key}/")
+        except NotFound:  # which is the answer
+            return None
+        return self._remembered(client, _document(body))
+
+    @property
+    def _address(self) -> str:
+        return urlsplit(self.path).path
+
+    @property
+    def _is_dry(self) -> bool:
+        """Whether it would store nothing anyway."""
+        return ("dry_run", "true") in parse_qsl(urlsplit(self.path).query)
+
+    def _answer(self, client: TimetricClient, reply: Mapping[str, str]) -> T:
+        """What the headers of the reply say."""
+        raise NotImplementedError
+
+    def _remembered(self, client: TimetricClient, document: Mapping[str, Any]) -> T:
+        """What the service's memory of it says."""
+        raise NotImplementedError
+
+
+class Write(Keyed[Receipt]):
+    """A write to a series."""
+
+    def _answer(self, client: TimetricClient, reply: Mapping[str, str]) -> Receipt:
         return from_headers(reply)
+
+    def _remembered(self, client: TimetricClient, document: Mapping[str, Any]) -> Receipt:
+        return from_document(document)
+
+
+def _document(body: bytes) -> Mapping[str, Any]:
+    try:
+        document = simplejson.loads(body)
+    except (ValueError, RecursionError) as error:  # no JSON
+        raise BadReply("the service has a receipt that is no JSON") from error
+    return document if isinstance(document, dict) else {}
+
+
+#: What becomes of a point whose timestamp is taken by another one.
+ON_CONFLICT = ("replace", "keep", "error")
+
+
+def terms(on_conflict: str, dry_run: bool) -> list[tuple[str, str]]:
+    """The query of a write that is done on these terms. Raises BadRequest for what is none."""
+    if on_conflict not in ON_CONFLICT:
+        raise BadRequest(f"on_conflict {shown(on_conflict)} is none of {', '.join(ON_CONFLICT)}")
+    if not isinstance(dry_run, bool):
+        raise BadRequest(f"dry_run {shown(dry_run)} is neither True nor False")
+    asked = [("on_conflict", on_conflict)] if on_conflict != "replace" else []
+    return [*asked, ("dry_run", "true")] if dry_run else asked
 
 
 def series_path(id: str, query: Pairs = ()) -> str:
@@ -61,15 +160,21 @@ def series_path(id: str, query: Pairs = ()) -> str:
     return f"series/{id}/?{text}" if text else f"series/{id}/"
 
 
-def value_write(id: str, value: Value, query: Pairs = (), at: str | None = None) -> Write:
-    """A single value, stamped ``at`` this text of a timestamp, else with the service's now."""
-    stamp = [] if at is None else [("timestamp", at)]
+def value_write(id: str, value: Value, at: object = None, query: Pairs = ()) -> Write:
+    """A single value, stamped ``at`` a caller's time, or with the service's now for None.
+
+    Raises InvalidPoint for what is no time.
+    """
+    stamp = [] if at is None else [("timestamp", format_timestamp(to_timestamp(at)))]
     return _form(id, [("value", format_value(value)), *stamp], query)
 
 
-def increment_write(id: str, amount: float) -> Write:
-    """An addition to the latest value."""
-    return _form(id, [("increment", format_value(amount))])
+def increment_write(id: str, amount: object) -> Write:
+    """An addition to the latest value. Raises InvalidPoint for what is no number."""
+    number = to_value(amount)
+    if type(number) is not float:
+        raise InvalidPoint(f"{shown(amount)} is no amount to add")
+    return _form(id, [("increment", format_value(number))])
 
 
 def _form(id: str, fields: Pairs, query: Pairs = ()) -> Write:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import base64
 import json
+import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlencode, urljoin, urlsplit
 
 import timetric
 from benchmarks.contenders import Running
@@ -67,6 +68,19 @@ class TimetricSession:
     def tuples(self, series: str) -> list[timetric.Point]:
         with timetric.TimetricClient(self._config) as client:
             return list(client.series(self._paths[series].split("/")[2]))
+
+    def update(self, series: str, pairs: list[tuple[float, float]]) -> None:
+        """Add pairs, by the Python client."""
+        with timetric.TimetricClient(self._config) as client:
+            client.series(self._paths[series].split("/")[2]).update(pairs)
+
+    def curl(self, series: str, csv: Path) -> None:
+        """Add a file of CSV, by curl. Raises CalledProcessError."""
+        user = f"user = {self._config['apitoken_key']}:{self._config['apitoken_secret']}"
+        url = urljoin(self._config["url"], self._paths[series])
+        kind = "Content-Type: text/csv"
+        command = ["curl", "-sSf", "-K", "-", "-H", kind, "--data-binary", f"@{csv}", url]
+        subprocess.run(command, input=user, text=True, check=True)
 
     def settle(self) -> None:
         """Nothing to wait for: what was acknowledged can be read."""
