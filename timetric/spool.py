@@ -48,8 +48,8 @@ _LONGEST_REST = 60.0  # seconds without an attempt while the service can't be re
 class Spool:
     """A client's writes, in a file. Made by ``client.spool(path)``; safe to share between threads.
 
-    A write is on the disk when the call returns. Each call then sends what waits, in order, for up
-    to ``deadline`` seconds, unless another thread or process is at it. While the service can't be
+    A write is on the disk when the call returns. Each call sends what waits, in order, for up to
+    ``deadline`` seconds, unless another thread or process is at it. While the service can't be
     reached that is not tried with each call, but after growing pauses of up to a minute.
 
     ``max_bytes`` bounds what is kept, parked writes among it. ``clock`` gives Unix seconds.
@@ -115,7 +115,8 @@ class Spool:
         """Queue what ``series.update`` takes; a single value is stamped now, or ``at`` a time.
 
         Raises InvalidPoint for what can't be taken, and SpoolError, such as SpoolFull, where it
-        can't be kept; nothing of it is kept then.
+        can't be kept; nothing of it is kept then. What becomes of it at the service is no error of
+        the call's: see ``error`` and ``parked``.
         """
         query = terms(on_conflict, dry_run=False)
         if not is_single(data):
@@ -150,7 +151,7 @@ class Spool:
 
     def discard(self, kept: Kept) -> None:
         """Forget a parked write."""
-        self._file.remove(kept.write.key)
+        self._file.discard(kept.write.key)
 
     def _body(self, data: object, at: object) -> bytes:
         """The CSV of pairs or a file. Raises InvalidPoint, and BadRequest with a time."""
@@ -187,6 +188,7 @@ class Spool:
         try:
             self._send(time.monotonic() + self.deadline, patient=False)
         except TimetricClientError as error:
+            self.error = error
             logger.warning("the spool %s keeps its writes: %s", self._file.path, error)
 
     def _send(self, end: float, *, patient: bool) -> bool:

@@ -83,13 +83,8 @@ class SpoolFile:
         self.path = path
         with self._told():
             _create(path)
-            _create(self._lock_path)
             self._opened = self._open()
-            self._prepare(url)
-
-    @property
-    def _lock_path(self) -> str:
-        return f"{self.path}.lock"
+        self._prepare(url)
 
     def close(self) -> None:
         if self._opened.process == os.getpid():
@@ -141,6 +136,11 @@ class SpoolFile:
         with self._transaction("NORMAL") as db:
             db.execute("DELETE FROM write WHERE key = ?", (key,))
 
+    def discard(self, key: str) -> None:
+        """Remove it if it is parked."""
+        with self._transaction() as db:
+            db.execute("DELETE FROM write WHERE key = ? AND parked IS NOT NULL", (key,))
+
     def park(self, key: str, reason: str) -> None:
         with self._transaction() as db:
             db.execute("UPDATE write SET parked = ? WHERE key = ?", (reason, key))
@@ -156,7 +156,11 @@ class SpoolFile:
 
         The lock is a transaction on a file that stays empty: one that SQLite has on any system.
         """
-        with closing(_connected(self._lock_path, wait)) as lock:
+        path = f"{self.path}.lock"
+        with self._told():
+            _create(path)
+            lock = _connected(path, wait)
+        with closing(lock):
             yield self._took(lock)
 
     def _took(self, lock: sqlite3.Connection) -> bool:
