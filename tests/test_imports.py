@@ -25,7 +25,9 @@ exceptions request
 limits insecure
 timestamps oauth1
 points reply progress
-receipt packing holding
+receipt holding
+records duration
+packing
 upload config
 incoming dial tls pool refusal
 proxy
@@ -33,9 +35,10 @@ connection
 repeat
 write
 bulk
-transport callback
-auth
-dance series spoolfile
+transport callback pages
+auth ahead
+window
+dance series table spoolfile
 creation spool
 client
 __init__
@@ -80,6 +83,8 @@ REACHING = COMMAND_LINE | {"testing"}
 PURE = {
     "timestamps",
     "points",
+    "records",
+    "duration",
     "oauth1",
     "receipt",
     "server.account.agent",
@@ -97,7 +102,7 @@ LIGHT = {"simplejson", "timetric"}
 LAZY = {"httplib2", "dateutil", "oauth2", "tqdm"}
 #: What single modules import besides, when first needed.
 LAZY_OF = {"testing": {"pytest", "waitress"}}
-WAITING = {"connection"}
+WAITING = {"connection", "ahead"}
 
 #: All of the standard library that ``import timetric`` may load, on any Python. More of it would
 #: cost every short script some milliseconds: socket, logging, tempfile, secrets and pathlib did.

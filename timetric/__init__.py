@@ -40,6 +40,7 @@ from timetric.exceptions import (
     NotAuthorized,
     NotFound,
     RateLimited,
+    Rewritten,
     ServiceError,
     ServiceUnavailable,
     SpoolError,
@@ -51,6 +52,7 @@ from timetric.exceptions import (
 from timetric.points import Point, Value
 from timetric.receipt import Receipt
 from timetric.series import Series
+from timetric.window import Window
 
 __all__ = [
     "BadReply",
@@ -67,6 +69,7 @@ __all__ = [
     "Point",
     "RateLimited",
     "Receipt",
+    "Rewritten",
     "Series",
     "ServiceError",
     "ServiceUnavailable",
@@ -76,5 +79,6 @@ __all__ = [
     "TimetricClientError",
     "TooLarge",
     "Value",
+    "Window",
     "WriteInDoubt",
 ]

@@ -6,9 +6,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from timetric.exceptions import BadRequest
-from timetric.packing import PACKED
 from timetric.progress import Progress
 from timetric.receipt import Receipt
+from timetric.records import RECORDS
 from timetric.upload import CSV, points_file, unpacked_file
 from timetric.write import Write
 
@@ -29,7 +29,7 @@ def send_points(
         try:
             return write.send(client, progress)
         except BadRequest as error:  # perhaps the service knows nothing but CSV
-            if error.status != 415 or content_type != PACKED:
+            if error.status != 415 or content_type != RECORDS:
                 raise
         client.packs = False
         with unpacked_file(body) as text:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from copy import copy
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Union
-from urllib.parse import urlencode, urljoin, urlsplit
+from urllib.parse import urlencode, urljoin
 
 from timetric import auth, dance
 from timetric import config as configs
@@ -16,10 +16,11 @@ from timetric.exceptions import BadRequest, ConfigError, NotAuthorized, Timetric
 from timetric.insecure import warn_of_url
 from timetric.oauth1 import FORM, Token
 from timetric.points import format_value
-from timetric.request import Body, Request
+from timetric.request import Body, Request, Resume
 from timetric.series import Series
+from timetric.table import Row, rows
 from timetric.timestamps import shown
-from timetric.transport import Transport
+from timetric.transport import Transport, is_address
 from timetric.upload import multipart_file
 
 if TYPE_CHECKING:
@@ -65,6 +66,8 @@ class TimetricClient:
         self.user_agent = user_agent
         #: Whether pairs are sent in the form of 16 bytes a point, until the service refuses it.
         self.packs = True
+        #: Whether the service has the 16-byte form, as far as one knows yet (see Source.read).
+        self.reads_records = True
         self.auth = auth.from_config(veiled)
         self.transport = Transport(
             timeout=timeout,
@@ -174,6 +177,27 @@ class TimetricClient:
 
         return Spool(self, path, max_bytes=max_bytes, deadline=deadline, clock=clock)
 
+    def table(
+        self,
+        series: Iterable[Series | str],
+        start: object = None,
+        end: object = None,
+        *,
+        every: str | None = None,
+        aggregate: str = "mean",
+        tz: str = "UTC",
+    ) -> Iterator[Row]:
+        """Rows ``(timestamp, value, value, ...)`` of many series, or their IDs, oldest first.
+
+        There is a row for each timestamp at which any of them has a point from ``start`` on and
+        before ``end``, with None for those that have none. With ``every`` there is one for each
+        bucket (see Window.resample). Fetched as they are read, from several series at a time, in
+        bounded memory. Raises as iteration over a series does.
+        """
+        whole = [one if isinstance(one, Series) else self.series(one) for one in series]
+        buckets = {"every": every, "aggregate": aggregate, "tz": tz} if every else {}
+        return rows([one[start:end] for one in whole], **buckets)
+
     # OAuth: the steps by which a user lets an application in. Each raises ConfigError where the
     # config's authtype is another.
 
@@ -247,19 +271,23 @@ class TimetricClient:
         content_type: str | None = None,
         *,
         headers: Mapping[str, str] | None = None,
+        resume: Resume | None = None,
         sign: Callable[[Request], Request] | None = None,
     ) -> tuple[httplib2.Response, bytes]:
-        """Sign and send a request, with further ``headers``: their names are lower case.
+        """Sign and send a request, with further ``headers``.
+
+        ``resume`` gives the URL for the rest of a reply that broke off, which is then the reply.
 
         Raises BadRequest for another service's URL.
         """
         whole = urljoin(self.url, url)
         if not whole.startswith(self.url):
             raise BadRequest(f"{url} is not of the service {self.url}, so it gets no credentials")
-        sent = {"user-agent": self.user_agent, **(headers or {})}
+        sent = {"user-agent": self.user_agent}
+        sent.update((name.lower(), text) for name, text in (headers or {}).items())
         if content_type:
             sent["content-type"] = content_type
-        return self._send(Request(method, whole, sent, body), sign or self.auth.sign)
+        return self._send(Request(method, whole, sent, body, resume), sign or self.auth.sign)
 
     def _send(
         self, request: Request, sign: Callable[[Request], Request]
@@ -282,12 +310,11 @@ def _base_url(config: Mapping[str, Any]) -> str:
     return (configs.lookup(config, "url") or DEFAULT_URL).rstrip("/") + "/"
 
 
-def _flaw(url: str) -> str:
+def _flaw(url: object) -> str:
     """What is wrong with a URL that may hold a password, so that nothing is raised here."""
-    if "@" in url or "?" in url or "#" in url:
+    if any(sign in str(url) for sign in "@?#"):
         return "url may hold no credentials, query or fragment"
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
+    if not isinstance(url, str) or not is_address(url):
         return f"url {shown(url)} is no http or https address"
     return ""
 

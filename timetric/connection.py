@@ -29,7 +29,7 @@ from timetric.exceptions import (
 from timetric.incoming import Incoming, arrived
 from timetric.limits import Countdown
 from timetric.proxy import Proxy, ProxyRefused, open_tunnel, proxy_for
-from timetric.request import Body, Head, Headers, Request
+from timetric.request import Body, Cut, Head, Headers, Request
 from timetric.tls import secured
 
 _PIECE = 1 << 16  # bytes of an upload sent at a time
@@ -47,7 +47,7 @@ _CURES: dict[type[Exception], str] = {
     "authority that you trust",
 }
 
-E = TypeVar("E", bound=Exception)
+E = TypeVar("E", bound=BaseException)
 
 
 class Terms(NamedTuple):
@@ -63,6 +63,7 @@ class Connection:
 
     scheme = "http"
     default_port = http.client.HTTP_PORT
+    sock: Any = None
 
     def __init__(self, host: str, timeout: Terms, proxy_info: None = None) -> None:
         """As httplib2 calls it, which hands on its own ``timeout`` unread."""
@@ -72,13 +73,13 @@ class Connection:
         self.service = f"{self.scheme}://{host}"
         self.terms = timeout
         self.countdown = timeout.countdown
-        self.sock: Any = None
         self.proxy: Proxy | None = None  # of the connection that stands
         self._authority = host.removesuffix(f":{self.default_port}")
         self._stage = "connecting to"
         self._sent = False  # whether a byte of the request may have arrived
         self._idle = False  # whether the last reply was read to its end
         self._ahead: bytes | None = None  # see arrived
+        self._coming: tuple[http.client.HTTPResponse, io.BytesIO] | None = None  # see _cut
 
     def __del__(self) -> None:
         self.close()  # its client has ended
@@ -99,7 +100,7 @@ class Connection:
         Raises ConnectionFailed, DeadlineExceeded, BadReply, BadRequest for a body that can't be
         read, and ConfigError for a proxy or certificates that can't be used.
         """
-        self._stage, self._sent = "connecting to", False
+        self._stage, self._sent, self._coming = "connecting to", False, None
         self.countdown.grace = 0.0
         try:
             with self._translated():
@@ -174,7 +175,16 @@ class Connection:
             self._sent = False  # no further than to the proxy
             raise ProxyRefused(self.proxy, response.status, response.reason)
         self._stage = "reading the reply of"
-        return response, reply.read(response, self.terms.reply_limit)
+        self._coming = response, io.BytesIO()
+        return response, reply.read(response, self.terms.reply_limit, self._coming[1])
+
+    def _cut(self) -> Cut | None:
+        """What has come of the reply, if it is a success."""
+        if self._coming is None or self._coming[0].status != http.client.OK:
+            return None
+        response, whole = self._coming
+        headers = {name.lower(): value for name, value in response.getheaders()}
+        return Cut(headers, whole.getvalue())
 
     @contextmanager
     def _translated(self) -> Iterator[None]:
@@ -182,13 +192,14 @@ class Connection:
         try:
             yield
         except TimetricClientError as error:  # ours already
-            raise _bare(error) from error.__cause__
+            cause = error.__cause__
+            raise _bare(error) from cause and _bare(cause)
         except (socket.timeout, TimeoutError) as error:  # two classes before Python 3.10
             detail = f"{self._stage} {self._peer} met {self.countdown}"
-            raise DeadlineExceeded(detail, sent=self._sent) from _bare(error)
+            raise DeadlineExceeded(detail, sent=self._sent, cut=self._cut()) from _bare(error)
         except (OSError, http.client.IncompleteRead) as error:
             detail = f"{self._stage} {self._peer} failed: {_reason(error)}"
-            raise ConnectionFailed(detail, sent=self._sent) from _bare(error)
+            raise ConnectionFailed(detail, sent=self._sent, cut=self._cut()) from _bare(error)
         except (http.client.HTTPException, zlib.error) as error:
             detail = f"{self._stage} {self._peer} failed: its reply is damaged, or is not HTTP"
             raise BadReply(detail) from _bare(error)
@@ -222,6 +233,7 @@ class Http(httplib2.Http):
 
     def __init__(self, ca_certs: str | None, reply_limit: int) -> None:
         self.countdown = Countdown()
+        self.idle_since = 0.0  # see Pool
         terms: Any = Terms(self.countdown, ca_certs, reply_limit)
         super().__init__(timeout=terms, proxy_info=None)
         self.follow_redirects = False

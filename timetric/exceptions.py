@@ -65,9 +65,10 @@ class ConnectionFailed(TimetricClientError, ConnectionError):
     ``sent`` is False when no byte of the request can have arrived, so that nothing was done.
     """
 
-    def __init__(self, detail: str, *, sent: bool) -> None:
+    def __init__(self, detail: str, *, sent: bool, cut: Any = None) -> None:
         super().__init__(detail)
         self.sent = sent
+        self.cut = cut  # a request.Cut where the connection broke within the reply
 
 
 class DeadlineExceeded(ConnectionFailed, TimeoutError):
@@ -127,6 +128,10 @@ class Conflict(TimetricClientError):
     """
 
     retry_after: float | None = None
+
+
+class Rewritten(Conflict):
+    """The series was rewritten or cleared while it was read page by page."""
 
 
 class TooLarge(BadRequest):

@@ -15,10 +15,8 @@ from struct import Struct
 from typing import Any, BinaryIO
 
 from timetric.points import Point, Value, to_points
+from timetric.records import RECORD, parse_records
 from timetric.timestamps import END, FIRST
-
-#: The form's media type.
-PACKED = "application/vnd.timetric.points"
 
 _RUN = 4096  # points that are looked at together
 _NUMBER, _WORD = Struct("<dd"), Struct("<dQ")
@@ -27,7 +25,6 @@ _BITS: dict[Value, int] = {
     True: 0x7FF8_0000_0000_0002,
     False: 0x7FF8_0000_0000_0003,
 }
-_WORDS = {bits: word for word, bits in _BITS.items()}
 
 
 def pack(items: Iterable[object]) -> Iterator[bytes]:
@@ -77,7 +74,5 @@ def _packed(point: Point) -> bytes:
 def unpack(file: BinaryIO) -> Iterator[Point]:
     """The points of a file that pack has made, from its start."""
     file.seek(0)
-    while piece := file.read(_RUN * _NUMBER.size):
-        numbers, words = _NUMBER.iter_unpack(piece), _WORD.iter_unpack(piece)
-        for (timestamp, value), (_, bits) in zip(numbers, words):
-            yield timestamp, value if value == value else _WORDS[bits]
+    while piece := file.read(_RUN * RECORD):
+        yield from parse_records(piece)

@@ -7,19 +7,27 @@ in the child. A list's ``append`` and ``pop`` are whole steps by themselves.
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from timetric.connection import Http
 
 
-class Pool:
-    """As many connections as there have been calls at once. ``open`` makes one more."""
+#: Seconds after which one that was not used is closed: most services have done so before.
+_KEPT = 60.0
 
-    def __init__(self, open: Callable[[], Http]) -> None:
+
+class Pool:
+    """As many connections as there were calls at once lately. ``open`` makes one more."""
+
+    def __init__(
+        self, open: Callable[[], Http], clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._open = open
+        self._clock = clock
         self._idle: list[Http] = []
         self._process = os.getpid()
 
@@ -31,9 +39,17 @@ class Pool:
         try:
             yield http
         finally:
-            idle.append(http)
-            if idle is not self._idle:  # closed meanwhile
-                _close(idle)
+            self._put_back(http, idle)
+
+    def _put_back(self, http: Http, idle: list[Http]) -> None:
+        http.idle_since = self._clock()
+        idle.append(http)
+        if idle is not self._idle:  # closed meanwhile
+            _close(idle)
+            return
+        if any(oldest.idle_since < self._clock() - _KEPT for oldest in idle[:1]):
+            with suppress(IndexError):  # another thread was faster; what comes next is idle too
+                idle.pop(0).close()
 
     def close(self) -> None:
         """Close all that wait; one in use is closed when its call ends."""

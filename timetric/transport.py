@@ -9,12 +9,12 @@ from copy import copy
 from dataclasses import replace
 from functools import lru_cache
 from io import SEEK_END
-from itertools import count
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from timetric.exceptions import (
     BadRequest,
+    ConnectionFailed,
     TimetricClientError,
 )
 from timetric.limits import Limits
@@ -91,8 +91,8 @@ class Transport:
         finished = _finished(request)
         with self._pool.borrowed() as http:
             http.countdown.start(self.limits.timeout, self.limits.deadline)
-            lost = False
-            for attempt in count():
+            attempt, lost = 0, False
+            while True:
                 try:
                     return _attempt(http, sign(finished))
                 except TimetricClientError as error:  # perhaps it may be tried again
@@ -103,9 +103,9 @@ class Transport:
                     if wait is None or wait >= http.countdown.left():
                         raise
                     _tell(finished, error, wait)
+                    finished, attempt = _following(finished, error, attempt)
                 cure = None if cured else cure
                 time.sleep(wait)
-        raise AssertionError("count() has no end")
 
     def _wait(self, request: Request, error: TimetricClientError, attempt: int) -> float | None:
         """Seconds until the request may be tried again; None where it may not.
@@ -124,6 +124,15 @@ class Transport:
         return uniform(0, min(limits.max_wait, _BACKOFF * 2 ** min(attempt, 30)))
 
 
+def _following(request: Request, error: TimetricClientError, attempt: int) -> tuple[Request, int]:
+    """What is sent next, and which attempt at it that is."""
+    cut = error.cut if isinstance(error, ConnectionFailed) else None
+    if request.resume is None or cut is None:
+        return request, attempt + 1
+    rest = request.resume(cut)
+    return replace(request, url=rest), attempt + 1 if rest == request.url else 0
+
+
 def _finished(request: Request) -> Request:
     """With the headers that describe the body. Raises BadRequest for what can't be sent."""
     if not _NAME.fullmatch(request.method):
@@ -137,7 +146,7 @@ def _finished(request: Request) -> Request:
 
 def _checked(request: Request) -> Request:
     """Itself. Raises BadRequest for a URL or a header that can't be sent."""
-    if not _is_address(request.url):
+    if not is_address(request.url):
         raise BadRequest(
             f"the URL of a {request.method} is no http or https address, "
             "or holds a character that must be percent-encoded"
@@ -149,7 +158,7 @@ def _checked(request: Request) -> Request:
 
 
 @lru_cache(maxsize=64)  # each attempt asks twice, most often of a series that was asked before
-def _is_address(url: str) -> bool:
+def is_address(url: str) -> bool:
     if not _URL.fullmatch(url):
         return False
     try:

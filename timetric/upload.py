@@ -14,8 +14,9 @@ from functools import partial
 from typing import IO, BinaryIO, cast
 
 from timetric.exceptions import InvalidPoint
-from timetric.packing import PACKED, pack, unpack
+from timetric.packing import pack, unpack
 from timetric.points import format_csv, to_points
+from timetric.records import RECORDS
 from timetric.timestamps import shown
 
 _MEMORY = 1 << 20  # bytes kept in memory before a temporary file is used
@@ -40,7 +41,7 @@ def points_file(data: object, *, packed: bool) -> Iterator[tuple[str, BinaryIO]]
         items = _items(data)
         pieces = pack(items) if packed else format_csv(to_points(items))
         with _spooled(pieces) as file:
-            yield PACKED if packed else CSV, file
+            yield RECORDS if packed else CSV, file
 
 
 @contextmanager
