@@ -9,7 +9,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -18,6 +18,7 @@ from urllib.parse import parse_qs
 import pytest
 
 import timetric
+from tests.conftest import RunningService
 from tests.misbehaving import (
     Service,
     answer,
@@ -27,6 +28,7 @@ from tests.misbehaving import (
     misbehaving,
     vanish,
 )
+from tests.proxy import misbehaving_proxy
 from timetric.spool import Spool
 from timetric.testing import Clock
 
@@ -459,3 +461,20 @@ def test_a_process_that_forked_off_uses_the_spool_too(tmp_path: Path) -> None:
         assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 2
         q.update(series, 3)
         assert q.pending == 3
+
+
+def test_increments_through_a_network_at_its_worst_come_out_exact_and_in_order(
+    service: RunningService, series: timetric.Series, tmp_path: Path
+) -> None:
+    with misbehaving_proxy(service.url, seed=3) as (url, proxy):
+        client = timetric.TimetricClient({**service.config, "url": url}, retries=1)
+        with client.spool(tmp_path / "spool") as q:
+            for _ in range(200):
+                q.increment(client.series(series.id), 1)
+            while q.pending:
+                with suppress(timetric.TimetricClientError):
+                    q.flush()
+            assert q.parked == []
+        client.close()
+    assert len(set(proxy.met)) > 4
+    assert [value for _, value in series] == [float(number) for number in range(1, 201)]
