@@ -69,6 +69,9 @@ server.app
 server
 server.serve
 
+testing.clock testing.server
+testing.faults
+testing.kit
 testing
 demo store
 admin
@@ -79,7 +82,7 @@ __main__
 
 COMMAND_LINE = {"cli", "commands", "admin", "store", "demo", "__main__"}
 #: Who reaches the service, inside functions only: the rest of the client's end never does.
-REACHING = COMMAND_LINE | {"testing"}
+REACHING = COMMAND_LINE | {"testing", "testing.kit", "testing.faults"}
 PURE = {
     "timestamps",
     "points",
@@ -101,7 +104,7 @@ LIGHT = {"simplejson", "timetric"}
 #: What it imports when first needed, inside functions, or in what is imported only there.
 LAZY = {"httplib2", "dateutil", "oauth2", "tqdm"}
 #: What single modules import besides, when first needed.
-LAZY_OF = {"testing": {"pytest", "waitress"}}
+LAZY_OF = {"testing": {"pytest", "waitress"}, "testing.server": {"waitress"}}
 WAITING = {"connection", "ahead"}
 
 #: All of the standard library that ``import timetric`` may load, on any Python. More of it would
@@ -359,7 +362,8 @@ def reads_authtype(node: ast.Call | ast.Subscript | ast.Compare) -> bool:
 
 @pytest.mark.parametrize("name", sorted(CLIENT | COMMAND_LINE))
 def test_the_client_end_is_written_in_python_3_9(name: str) -> None:
-    path = PACKAGE.joinpath(*name.split(".")).with_suffix(".py")
+    room = PACKAGE.joinpath(*name.split("."))
+    path = room / "__init__.py" if room.is_dir() else room.with_suffix(".py")
     ast.parse(path.read_text(encoding="utf-8"), feature_version=(3, 9))
 
 
