@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import gc
 import io
+import pickle
 import re
 import warnings
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import timetric
-from tests.conftest import RunningService
 from tests.misbehaving import (
     Behaviour,
-    Peer,
     answer,
     answer_and_close,
     http,
@@ -24,6 +22,7 @@ from tests.misbehaving import (
     reset,
     vanish,
 )
+from timetric.write import Write, increment_write, series_path
 
 ID = "p-DpewL0TO-iBE4nMBCTsQ"
 CONFIG = {"authtype": "apitoken", "apitoken_key": "k" * 22, "apitoken_secret": "s" * 22}
@@ -131,6 +130,34 @@ def test_what_a_write_in_doubt_holds_is_let_go() -> None:
             pass
 
 
+def test_a_write_in_doubt_can_be_settled_in_another_process() -> None:
+    with misbehaving(vanish, answer(DONE)) as service:
+        doubt = pickle.loads(pickle.dumps(in_doubt(service.url, "update", [(1, 2)])))
+        assert isinstance(doubt, timetric.WriteInDoubt)
+        with pytest.raises(timetric.ConfigError, match="client"):
+            doubt.resolve()
+        assert doubt.resolve(client_of(service.url)) == RECEIPT
+    first, second = service.requests
+    assert len(second.body) == 16
+    assert second.body == first.body
+    assert second.headers["idempotency-key"] == first.headers["idempotency-key"]
+
+
+def test_a_file_that_has_grown_since_does_not_hide_that_it_was_stored(
+    series: timetric.Series, tmp_path: Path
+) -> None:
+    path = tmp_path / "data.csv"
+    path.write_bytes(b"1,2\n")
+    with path.open("rb") as file:
+        write = Write("POST", series_path(series.id), file, "text/csv")
+        receipt = write.send(series.client)
+        path.write_bytes(b"1,2\n3,4\n")
+        with pytest.raises(timetric.WriteInDoubt) as caught:
+            write.send(series.client, again=True)
+    assert caught.value.status == 422
+    assert caught.value.stored() == receipt
+
+
 def test_the_service_can_be_asked_whether_it_arrived() -> None:
     with misbehaving(vanish, answer(MISSING, REMEMBERED)) as service:
         doubt = in_doubt(service.url, "update", 14)
@@ -146,7 +173,7 @@ def test_the_service_can_be_asked_whether_it_arrived() -> None:
         ((), timetric.ConnectionFailed),
         ((answer(http("503 Service Unavailable"), http("503 Down")),), timetric.ServiceUnavailable),
         ((answer(http("409 Conflict")),), timetric.Conflict),
-        ((answer(http("500 Internal Server Error")),), timetric.ServiceError),
+        ((answer(http("507 Insufficient Storage")),), timetric.ServiceError),
         ((answer(http("401 Unauthorized")),), timetric.NotAuthorized),
         ((vanish, answer(http("400 Bad Request"))), timetric.BadRequest),
         ((vanish, answer(http("409 Conflict"))), timetric.Conflict),
@@ -180,14 +207,36 @@ def test_a_lost_answer_is_not_made_up_for_by_one_that_says_nothing_of_it(last: B
         assert caught.value.resolve() == RECEIPT
 
 
-def test_a_write_that_can_no_longer_be_sent_stays_in_doubt() -> None:
-    def vanish_with_the_service(peer: Peer) -> None:
-        vanish(peer)
-
-    with misbehaving(vanish_with_the_service) as service:  # further connections are closed at once
+@pytest.mark.parametrize("reply", [http("500 Failed"), http("200 OK", b"Welcome to our hotel")])
+def test_an_answer_that_is_neither_a_receipt_nor_a_refusal_leaves_doubt(reply: bytes) -> None:
+    with misbehaving(answer(reply, reply, DONE)) as service:
+        client = client_of(service.url)
+        with pytest.raises(timetric.WriteInDoubt):
+            client.create_series(title="t", caption="c")
         with pytest.raises(timetric.WriteInDoubt) as caught:
-            series_of(service.url, retries=2).increment(1)
-        assert caught.value.write.key in str(service.requests[0].headers)
+            client.series(ID).update(14)
+        assert caught.value.status == (500 if b"500" in reply else None)
+        assert caught.value.resolve() == RECEIPT
+    assert len(service.requests) == 3
+
+
+def test_a_write_that_can_no_longer_be_sent_stays_in_doubt() -> None:
+    with misbehaving(vanish) as service:
+        series = series_of(service.url, retries=0)
+        with pytest.raises(timetric.WriteInDoubt) as caught:
+            series.increment(1)
+    with pytest.raises(timetric.WriteInDoubt) as still:  # nothing listens there any more
+        caught.value.resolve()
+    assert isinstance(still.value.__cause__, timetric.ConnectionFailed)
+    assert not still.value.__cause__.sent
+
+
+def test_a_write_in_doubt_that_is_refused_was_not_done() -> None:
+    refused = http("409 Conflict")
+    with misbehaving(vanish, answer(refused)) as service:
+        doubt = in_doubt(service.url, "increment", 1)
+        with pytest.raises(timetric.Conflict):
+            doubt.resolve()
 
 
 def test_a_dry_run_is_never_in_doubt() -> None:
@@ -219,15 +268,10 @@ def test_nothing_secret_is_told_by_a_write_in_doubt() -> None:
     assert not re.search("k{22}|s{22}|=14", told)
 
 
-@pytest.fixture
-def lasting(service: RunningService) -> Iterator[timetric.Series]:
-    yield service.client.create_series(title="t", caption="c")
-
-
-def test_the_real_service_knows_the_write(lasting: timetric.Series) -> None:
-    receipt = lasting.increment(2)
-    write = timetric.write.increment_write(lasting.id, 3)
-    assert write.stored(lasting.client) is None
-    receipt = write.send(lasting.client)
-    assert write.stored(lasting.client) == receipt
+def test_the_real_service_knows_the_write(series: timetric.Series) -> None:
+    series.increment(2)
+    write = increment_write(series.id, 3)
+    assert write.stored(series.client) is None
+    receipt = write.send(series.client)
+    assert write.stored(series.client) == receipt
     assert receipt.value == 5.0

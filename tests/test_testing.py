@@ -151,11 +151,11 @@ def test_the_next_request_fails_as_told_and_nothing_is_done(kit: testing.Service
 def test_any_error_can_be_asked_for(
     kit: testing.Service, status: int, kind: type[Exception]
 ) -> None:
-    impatient = timetric.TimetricClient(kit.config, retries=0)
+    series = made(timetric.TimetricClient(kit.config, retries=0))
     kit.fail_next(status)
     with pytest.raises(kind):
-        made(impatient)
-    made(impatient)
+        series.latest()
+    assert series.latest() == (None, None)
 
 
 def test_the_client_tries_again_what_fails_once(kit: testing.Service) -> None:

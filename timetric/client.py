@@ -187,7 +187,9 @@ class TimetricClient:
         aggregate: str = "mean",
         tz: str = "UTC",
     ) -> Iterator[Row]:
-        """Rows ``(timestamp, value, value, ...)`` of many series, or their IDs, oldest first.
+        """Rows ``(timestamp, value, value, ...)`` of many series, or their IDs, oldest first::
+
+            for t, power, heat in client.table([power, heat], start="2024", every="1d"): ...
 
         There is a row for each timestamp at which any of them has a point from ``start`` on and
         before ``end``, with None for those that have none. With ``every`` there is one for each

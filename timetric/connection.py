@@ -47,6 +47,8 @@ _CURES: dict[type[Exception], str] = {
     "authority that you trust",
 }
 
+_NO_HTTP = "its reply is damaged, or is not HTTP; does the url name a timetric service?"
+
 E = TypeVar("E", bound=BaseException)
 
 
@@ -111,6 +113,7 @@ class Connection:
                 raise BadReply(f"{self.service} answered before it had the whole upload")
             self._idle = whole and not response.will_close
         finally:
+            self._coming = None  # which may be large
             if not self._idle:
                 self.close()
         return response, content
@@ -167,16 +170,16 @@ class Connection:
         self._stage = "waiting for"
         self.countdown.grace = uploaded / _STORED
         incoming: Any = Incoming(self.sock, self.countdown, self._ahead or b"")
-        response = http.client.HTTPResponse(incoming, method=method)
-        response.begin()
-        incoming.heading = False
-        self.countdown.grace = 0.0
-        if self.proxy and response.status == http.client.PROXY_AUTHENTICATION_REQUIRED:
-            self._sent = False  # no further than to the proxy
-            raise ProxyRefused(self.proxy, response.status, response.reason)
-        self._stage = "reading the reply of"
-        self._coming = response, io.BytesIO()
-        return response, reply.read(response, self.terms.reply_limit, self._coming[1])
+        with http.client.HTTPResponse(incoming, method=method) as response:
+            response.begin()
+            incoming.heading = False
+            self.countdown.grace = 0.0
+            if self.proxy and response.status == http.client.PROXY_AUTHENTICATION_REQUIRED:
+                self._sent = False  # no further than to the proxy
+                raise ProxyRefused(self.proxy, response.status, response.reason)
+            self._stage = "reading the reply of"
+            self._coming = response, io.BytesIO()
+            return response, reply.read(response, self.terms.reply_limit, self._coming[1])
 
     def _cut(self) -> Cut | None:
         """What has come of the reply, if it is a success."""
@@ -201,7 +204,7 @@ class Connection:
             detail = f"{self._stage} {self._peer} failed: {_reason(error)}"
             raise ConnectionFailed(detail, sent=self._sent, cut=self._cut()) from _bare(error)
         except (http.client.HTTPException, zlib.error) as error:
-            detail = f"{self._stage} {self._peer} failed: its reply is damaged, or is not HTTP"
+            detail = f"{self._stage} {self._peer} failed: {_NO_HTTP}"
             raise BadReply(detail) from _bare(error)
 
     @property

@@ -78,25 +78,35 @@ class DeadlineExceeded(ConnectionFailed, TimeoutError):
 class WriteInDoubt(TimetricClientError):
     """A write was sent, and its answer lost: it may have been done, or be yet, or not at all.
 
-    Both ways out can be tried again for as long as the service remembers keys, 30 days. ``write``
-    has the write's ``key``. The error that lost the answer is the ``__cause__``.
+    Both ways out can be tried for as long as the service remembers keys, 30 days. ``write`` is the
+    write, with its ``key``. The error that lost the answer is the ``__cause__``. In another process
+    there is no ``client``, so that one must be given.
     """
 
-    def __init__(self, detail: str, *, write: Any, client: Any) -> None:
-        super().__init__(detail)
+    def __init__(self, detail: str, *, write: Any = None, client: Any = None, **facts: Any) -> None:
+        super().__init__(detail, **facts)
         self.write = write
         self.client = client
 
-    def resolve(self) -> Any:
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _restored, (type(self), self.args, {**self.__dict__, "client": None})
+
+    def resolve(self, client: Any = None) -> Any:
         """Repeat the write with its key, so that it is done once. Returns what the write returns.
 
-        Raises as the write does; WriteInDoubt too.
+        Raises WriteInDoubt where it is in doubt still, and what the write raises where it was not
+        done.
         """
-        return self.write.send(self.client)
+        return self.write.send(self._asked(client), again=True)
 
-    def stored(self) -> Any:
+    def stored(self, client: Any = None) -> Any:
         """Ask whether it has arrived: what the write returns, or None where it has not *yet*."""
-        return self.write.stored(self.client)
+        return self.write.stored(self._asked(client))
+
+    def _asked(self, client: Any) -> Any:
+        if client is None and self.client is None:
+            raise ConfigError("a write in doubt that was pickled has no client; give it one")
+        return client or self.client
 
 
 class BadReply(TimetricClientError):

@@ -65,5 +65,6 @@ class Countdown:
     def __str__(self) -> str:
         """The limit that a step which just ran out of time has met, and how to have more."""
         if self.left() <= 0:
-            return f"the call's deadline of {self.deadline:g} s"
-        return f"the timeout of {self.timeout + self.grace:.3g} s"
+            return f"the call's deadline of {self.deadline:g} s; within(deadline=...) gives more"
+        step = self.timeout + self.grace
+        return f"the timeout of {step:.3g} s for one step; within(timeout=...) gives more"

@@ -18,6 +18,7 @@ from timetric.points import Point, Value, to_points
 from timetric.records import RECORD, parse_records
 from timetric.timestamps import END, FIRST
 
+_WORDS = {bool, type(None)}
 _RUN = 4096  # points that are looked at together
 _NUMBER, _WORD = Struct("<dd"), Struct("<dQ")
 _BITS: dict[Value, int] = {
@@ -42,10 +43,33 @@ def pack(items: Iterable[object]) -> Iterator[bytes]:
 
 
 def _pack_plain(run: list[Any]) -> bytes | None:
-    """Pairs of nothing but good numbers, all at once; None where there may be anything else."""
+    """Pairs of nothing but good numbers and words, all at once; None where there may be others."""
     if not _are(run, (tuple, list)) or set(map(len, run)) != {2}:
         return None
     cells: list[Any] = list(chain.from_iterable(run))
+    words = {} if _are(cells, (float, int)) else _taken_words(cells)
+    doubles = _doubles(cells)
+    if doubles is None:
+        return None
+    bits = memoryview(doubles).cast("B").cast("Q")
+    for place, word in words.items():
+        bits[place] = word
+    if sys.byteorder == "big":
+        doubles.byteswap()
+    return doubles.tobytes()
+
+
+def _taken_words(cells: list[Any]) -> dict[int, int]:
+    """Puts 0 in the place of the words among the values; gives their places, and their bits."""
+    places = range(1, len(cells), 2)
+    words = {n: _BITS[cells[n]] for n in places if type(cells[n]) in _WORDS}
+    for place in words:
+        cells[place] = 0.0
+    return words
+
+
+def _doubles(cells: list[Any]) -> array[float] | None:
+    """Timestamps and values in turn; None where any is no good number."""
     if not _are(cells, (float, int)):
         return None
     try:
@@ -55,9 +79,7 @@ def _pack_plain(run: list[Any]) -> bytes | None:
     times = doubles[::2]
     if not (math.isfinite(sum(doubles)) and min(times) >= FIRST and max(times) < END):
         return None
-    if sys.byteorder == "big":
-        doubles.byteswap()
-    return doubles.tobytes()
+    return doubles
 
 
 def _are(items: list[Any], kinds: tuple[type, ...]) -> bool:

@@ -74,10 +74,10 @@ def open_tunnel(sock: socket.socket, target: str, proxy: Proxy, countdown: Count
     sock.settimeout(countdown.step())
     sock.sendall(head)
     incoming: Any = Incoming(sock, countdown)
-    reply = http.client.HTTPResponse(incoming, method="CONNECT")
-    reply.begin()
-    if not 200 <= reply.status < 300:
-        raise ProxyRefused(proxy, reply.status, reply.reason)
+    with http.client.HTTPResponse(incoming, method="CONNECT") as reply:
+        reply.begin()
+        if not 200 <= reply.status < 300:
+            raise ProxyRefused(proxy, reply.status, reply.reason)
 
 
 def _parts(url: str) -> SplitResult | None:

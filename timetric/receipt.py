@@ -40,7 +40,9 @@ def from_headers(headers: Mapping[str, str]) -> Receipt:
         counts = [int(headers[f"timetric-{name}"]) for name in _COUNTS]
         point = None if text is None else parse_line(text.encode("ascii"), 1)
     except (LookupError, ValueError) as error:  # InvalidPoint and UnicodeError are ValueErrors
-        raise BadReply("the service answered a write without a receipt") from error
+        raise BadReply(
+            "the service answered a write without a receipt; is it a timetric service?"
+        ) from error
     return Receipt._make([*counts, point])
 
 

@@ -19,8 +19,12 @@ KEY = "idempotency-key"
 _IDEMPOTENT = {"GET", "HEAD", "PUT", "DELETE"}
 _LOST = {502, 504}
 
-#: Statuses of refusals that the service gives only after it has looked for the write's key.
-_DECIDED = {400, 404, 409, 411, 412, 413, 415, 422}
+#: The statuses from 500 on that say that nothing was done.
+_UNDONE = {501, 503, 505, 507}
+
+#: Statuses of refusals that the service gives only where it does not know the write's key. 422 is
+#: none: it knows the key of a write that was done, such as of a file that has grown since.
+_DECIDED = {400, 404, 409, 411, 412, 413, 415}
 
 
 def may_repeat(request: Request, error: TimetricClientError) -> bool:
@@ -42,7 +46,9 @@ def is_lost(error: TimetricClientError) -> bool:
     """Whether the request may have been done, though no answer says so."""
     if isinstance(error, ConnectionFailed):
         return error.sent
-    return isinstance(error, BadReply) or error.status in _LOST or _is_running(error)
+    if error.status is not None and error.status >= 500:
+        return error.status not in _UNDONE
+    return isinstance(error, BadReply) or _is_running(error)
 
 
 def is_silent(error: TimetricClientError) -> bool:

@@ -81,7 +81,7 @@ class Series(Window):
         return self._value({})
 
     def at(self, when: object, side: str = "before") -> Point | Nothing:
-        """The point at a time, or else the one next to it on that ``side``.
+        """The point at a time, or else the one next to it: ``series.at("2024-06", side="after")``.
 
         ``side`` is "before", "after" or "nearest", where of two equally near the earlier counts.
         ``(None, None)`` where there is none. Raises InvalidPoint for what is no time.

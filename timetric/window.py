@@ -85,7 +85,9 @@ class Window:
         start: object = None,
         end: object = None,
     ) -> Iterator[Point]:
-        """What the numbers in each bucket of time come to, stamped with the bucket's start.
+        """What the numbers in each bucket of time come to, stamped with the bucket's start::
+
+            for month, mean in series.resample("1mo", "mean", tz="Europe/London"): ...
 
         ``every`` is a whole number and one of s, min, h, d, w, mo, q, y, such as "15min"; days
         and longer go by the calendar of ``tz``, an IANA name. ``aggregate`` is mean, min, max,
@@ -98,7 +100,9 @@ class Window:
         return _points(*reading(part, every=every, aggregate=aggregate, tz=tz))
 
     def points(self, *, progress: Progress = None) -> Iterator[Point]:
-        """The points, oldest first, as iteration gives them; ``progress`` is told page by page.
+        """The points, oldest first, as iteration gives them; ``progress`` is told page by page::
+
+            for timestamp, value in series.points(progress=True): ...
 
         It is True for a bar by tqdm, or a function of (points done, points in all); the latter is
         None of a part of a series.
@@ -118,8 +122,8 @@ class Window:
         """The points as CSV text, ``timestamp,value`` a line, oldest first.
 
         With ``stream``, an open file of text or of bytes, they are written there page by page, in
-        bounded memory; returns how many. ``progress`` is told as by points. Where writing raises,
-        what was written before stays.
+        bounded memory; returns how many: ``series.csv(open("power.csv", "wb"))``. ``progress`` is
+        told as by points. Where writing raises, what was written before stays.
         """
         if stream is not None:
             return self._write(stream, progress)

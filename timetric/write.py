@@ -28,7 +28,7 @@ from timetric.oauth1 import FORM
 from timetric.points import Value, format_value, to_value
 from timetric.progress import Progress
 from timetric.receipt import Receipt, from_document, from_headers
-from timetric.repeat import KEY
+from timetric.repeat import KEY, is_silent
 from timetric.request import Body
 from timetric.timestamps import format_timestamp, shown, to_timestamp
 
@@ -62,39 +62,49 @@ class Keyed(Generic[T]):
     content_type: str | None = None
     key: str = field(default_factory=new_key)
 
-    def send(self, client: TimetricClient, progress: Progress = None) -> T:
+    def send(self, client: TimetricClient, progress: Progress = None, *, again: bool = False) -> T:
         """Do it, or learn that it has been done: the service does it once for its key.
 
-        Raises WriteInDoubt where it was sent and its answer is lost, and the request's errors.
-        ``progress`` is of the bytes that are sent.
+        ``again`` says that it may have been sent before. ``progress`` is of the bytes that are
+        sent. Raises WriteInDoubt where it may have been done and no answer says so, and the
+        request's errors where it was not.
         """
         with watched(self.body, progress) as body:
-            return self._answer(client, self._sent(client, body))
+            try:
+                reply, _ = client.request(
+                    self.method, self.path, body, self.content_type, headers={KEY: self.key}
+                )
+                return self._answer(client, reply)
+            except TimetricClientError as error:  # it may have been done all the same
+                if not self._is_open(error, again):
+                    raise
+                raise self._in_doubt(client, error) from error
 
-    def _sent(self, client: TimetricClient, body: Body) -> Mapping[str, str]:
-        headers = {KEY: self.key}
-        try:
-            reply, _ = client.request(
-                self.method, self.path, body, self.content_type, headers=headers
-            )
-        except TimetricClientError as error:  # it may have been done all the same
-            if not error.perhaps_done or self._is_dry:
-                raise
-            raise self._in_doubt(client, error) from error
-        return reply
+    def _is_open(self, error: TimetricClientError, again: bool) -> bool:
+        """Whether it may have been done."""
+        if self._is_dry:
+            return False
+        return error.perhaps_done or isinstance(error, BadReply) or (again and is_silent(error))
 
     def _in_doubt(self, client: TimetricClient, error: TimetricClientError) -> WriteInDoubt:
-        doubt = WriteInDoubt(
+        return WriteInDoubt(
             f"{self.method} {self._address} was sent and may have been done: {error.detail}",
             write=replace(self, body=held(self.body)),
             client=client,
+            status=error.status,
+            request_id=error.request_id,
+            response=error.response,
         )
-        doubt.status, doubt.request_id, doubt.response = (
-            error.status,
-            error.request_id,
-            error.response,
-        )
-        return doubt
+
+    def content(self) -> bytes:
+        """The whole body, to be kept elsewhere."""
+        if isinstance(self.body, bytes):
+            return self.body
+        self.body.seek(0)
+        return self.body.read()
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "body": self.content()}
 
     def stored(self, client: TimetricClient) -> T | None:
         """What it did, if the service has done it; None where it has not *yet*."""
