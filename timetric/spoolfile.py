@@ -84,7 +84,11 @@ class SpoolFile:
         with self._told():
             _create(path)
             self._opened = self._open()
-        self._prepare(url)
+        try:
+            self._prepare(url)
+        except SpoolError:  # nobody gets this to close it
+            self.close()
+            raise
 
     def close(self) -> None:
         if self._opened.process == os.getpid():

@@ -33,7 +33,8 @@ class Service:
         self._keyring = keyring
         self._faults = faults
         self._server = server
-        self._clients: dict[str, TimetricClient] = {}
+        self._clients: dict[str, TimetricClient] = {}  # by their users' names
+        self._others: list[TimetricClient] = []
         self._making = threading.Lock()
         self.client = self.user("owner")
         self.config = self.client.config
@@ -106,6 +107,7 @@ class Service:
     def oauth_client(self, user: str = "owner") -> TimetricClient:
         """The client of an application that this user has let in. Needs ``timetric[oauth]``."""
         client = TimetricClient(self.application(f"Tests {time.monotonic_ns()}"))
+        self._others.append(client)
         token = client.get_request_token()
         client.get_access_token(token, self.authorize(client.get_authorize_url(token), user))
         return client
@@ -127,6 +129,6 @@ class Service:
             self._server.start()
 
     def close(self) -> None:
-        """Close the connections of its users' clients."""
-        for client in self._clients.values():
+        """Close the connections of the clients that it gave."""
+        for client in (*self._clients.values(), *self._others):
             client.close()
