@@ -13,6 +13,7 @@ from typing import Any, NoReturn
 from urllib.parse import urlsplit
 
 from timetric import admin, commands
+from timetric.diagnosis_flags import add_diagnosis
 from timetric.exceptions import InvalidPoint, TimetricClientError
 from timetric.store import CommandError
 from timetric.timestamps import END, parse_timestamp
@@ -137,6 +138,7 @@ def _add_serve(names: Any, parents: list[argparse.ArgumentParser]) -> None:
         "--tls-key", metavar="FILE", type=_path, help="its key (PEM), without a passphrase"
     )
     _add_signup(serve)
+    add_diagnosis(serve)
     serve.set_defaults(run=commands.serve)
 
 

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
 
+    from timetric.server.access_log import Tell
     from timetric.server.keyring import Keyring
-    from timetric.server.storage import Quota, Storage
+    from timetric.server.storage import Quota, Storage, User
 
 
 def create_app(
@@ -25,6 +26,8 @@ def create_app(
     hosts: Iterable[str] = (),
     trust_proxy: Iterable[str] | None = None,
     signup: Quota | None = None,
+    administrators: Iterable[User] = (),
+    access_log: Tell | None = None,
 ) -> WSGIApplication:
     """The service as a WSGI app, for any WSGI server with threads.
 
@@ -34,6 +37,8 @@ def create_app(
     one, OAuth tokens are good for as long as the app lives. ``trust_proxy`` lists the addresses
     of proxies whose ``X-Forwarded-Proto`` and ``X-Forwarded-For`` are believed, loopback aside;
     None believes nobody. ``signup`` is the quota of strangers who sign up; None lets nobody.
+    ``administrators`` read ``/metrics/`` from anywhere. ``access_log`` is called with each request
+    that was answered.
     ``max_body`` is in bytes; ``clock`` gives Unix seconds and ``random`` that many random bytes.
     Raises ValueError for a base URL that is none.
     """
@@ -43,4 +48,7 @@ def create_app(
     from timetric.server.site import Site
 
     site = Site(base_url, hosts, trust_proxy)
-    return build_app(storage, keyring or Keyring(random(32)), site, clock, random, max_body, signup)
+    keyring = keyring or Keyring(random(32))
+    return build_app(
+        storage, keyring, site, clock, random, max_body, signup, administrators, access_log
+    )

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import http.client
-import logging
 import multiprocessing
 import multiprocessing.util
 import os
 import signal
 import socket
 import ssl
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -23,6 +23,7 @@ from granian.server.mp import MPServer
 
 from timetric.server import create_app
 from timetric.server.keyring import open_keyring
+from timetric.server.logs import AccessLog, LogSettings, set_up
 from timetric.server.storage import Quota, open_storage
 
 if TYPE_CHECKING:
@@ -59,7 +60,8 @@ class Tls(NamedTuple):
 
 
 class Settings(NamedTuple):
-    """What the service works with. ``base_url`` and what follows the key file are create_app's."""
+    """What the service works with. ``base_url`` and those from ``trust_proxy`` to
+    ``administrators``, by name, are create_app's."""
 
     directory: Path
     durability: str
@@ -67,6 +69,8 @@ class Settings(NamedTuple):
     secret_key_file: Path
     trust_proxy: list[str] | None
     signup: Quota | None
+    administrators: list[str]
+    log: LogSettings
 
 
 def find_address(host: str, port: int) -> Address:
@@ -172,7 +176,8 @@ def _set_signals(server: MPServer, hangup: Any) -> None:
 
 
 def load(address: Address, settings: Settings) -> WSGIApplication:
-    """The WSGI app. Raises StorageError."""
+    """The WSGI app, and the log it writes. Raises StorageError."""
+    set_up(settings.log)
     storage = open_storage(settings.directory, settings.durability)
     # atexit does not run in a worker, this does
     multiprocessing.util.Finalize(None, storage.close, exitpriority=10)
@@ -183,7 +188,17 @@ def load(address: Address, settings: Settings) -> WSGIApplication:
         hosts=(address.ip,),
         trust_proxy=settings.trust_proxy,
         signup=settings.signup,
+        administrators=[storage.accounts.user(name) for name in settings.administrators],
+        access_log=_access_log(settings.log),
     )
+
+
+def _access_log(settings: LogSettings) -> AccessLog | None:
+    if not settings.access:
+        return None
+    access_log = AccessLog(settings, sys.stderr.fileno())
+    multiprocessing.util.Finalize(None, access_log.close, exitpriority=10)
+    return access_log
 
 
 def _start(
@@ -196,8 +211,6 @@ def _start(
     # Ctrl-C reaches both processes: two signals at once can hang granian's worker, so it is left
     # to the supervisor, which sends SIGTERM.
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    logging.basicConfig(format="%(asctime)s %(message)s", level=logging.WARNING)
-    logging.getLogger("timetric").setLevel(logging.INFO)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     connect = partial(_connection, address, tls)
     threading.Thread(target=_call_when_answering, args=(connect, ready), daemon=True).start()
