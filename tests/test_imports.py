@@ -51,6 +51,13 @@ server.account.expiry
 server.account.sign_in server.account.overview server.account.password server.account.sessions
 server.account.tokens server.account.applications server.account.authorized
 server.account
+server.openapi.schemas
+server.openapi.parameters server.openapi.replies
+server.openapi.operation
+server.openapi.series server.openapi.find server.openapi.oauth server.openapi.account
+server.openapi.service
+server.openapi.document
+server.openapi
 server.app
 server
 server.serve

@@ -27,6 +27,7 @@ from timetric.server.identity import ApiToken, Identity, OAuthSignature
 from timetric.server.keyring import Keyring
 from timetric.server.metadata import BadMetadata
 from timetric.server.oauth import AccessTokenResource, AuthorizeResource, RequestTokenResource
+from timetric.server.openapi import OpenApiResource
 from timetric.server.pages import PageProblem, Viewers, is_for_a_person, show_problem
 from timetric.server.problem import Problem
 from timetric.server.reading import PointsResource, ValueResource
@@ -141,6 +142,7 @@ def build_app(
         app.add_route(tags + "/{path:path}", search, suffix="tags")
     app.add_route("/static/{name}", AssetResource())
     app.add_route("/", HomeResource(storage))
+    app.add_route("/openapi.json", OpenApiResource(open_signup=signup is not None))
     app.add_error_handler((Problem, *_PROBLEMS), _answer)
     app.add_error_handler(Exception, _pass_on)
     app.add_error_handler(OSError, _answer_disk)
