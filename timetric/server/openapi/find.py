@@ -12,7 +12,7 @@ from timetric.server.openapi.operation import (
     completed,
     operation,
 )
-from timetric.server.openapi.parameters import ACCEPT, SEARCH, TAGS, Parameter, one_of, path
+from timetric.server.openapi.parameters import SEARCH, TAGS, Parameter, one_of, path
 from timetric.server.openapi.replies import HTML, reply
 from timetric.server.openapi.schemas import TEXT, ref
 
@@ -26,7 +26,7 @@ _RESULTS = {
 def _page(*parameters: Parameter) -> Operation:
     return operation(
         "Series that are found, as a page",
-        [*parameters, *SEARCH, ACCEPT],
+        [*parameters, *SEARCH],
         {"200": reply("HTML", HTML, "Link")},
         (401, 403),
         security=VIEWER,

@@ -72,6 +72,7 @@ def _completed(group: str, path: str, methods: dict[str, Operation]) -> dict[str
         "Which methods there are",
         path_parameters,
         {"204": reply("none of the body", None, "Allow")},
+        (404,) if path_parameters else (),  # one may hold a slash, or be too large a number
         security=NOBODY,
     )
     return {

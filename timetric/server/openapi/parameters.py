@@ -61,7 +61,6 @@ IDEMPOTENCY_KEY = header("Idempotency-Key", "by which the write is done once", _
 CONTENT_ENCODING = header(
     "Content-Encoding", "of points as the body only", one_of("identity", "gzip")
 )
-ACCEPT = header("Accept", "the media types that are wanted, with their weights")
 
 DRY_RUN = query("dry_run", "only say what would be done", {**FLAG, "default": "false"})
 ON_CONFLICT = query(

@@ -18,7 +18,6 @@ from timetric.server.openapi.operation import (
     operation,
 )
 from timetric.server.openapi.parameters import (
-    ACCEPT,
     CONTENT_ENCODING,
     DRY_RUN,
     END,
@@ -71,10 +70,9 @@ def _read(
     return operation(summary, asked, good, (401, 404, *bad), security=ANYBODY)
 
 
-def _points(summary: str, *forms: Format, accept: bool = False) -> Operation:
+def _points(summary: str, *forms: Format, bad: tuple[int, ...] = ()) -> Operation:
     content = {form.media_type: _CONTENTS[form] for form in forms}
-    asked = [*WINDOW, *OVERVIEW, *([ACCEPT] if accept else [])]
-    return _read(summary, *asked, content=content, bad=(406,) if accept else ())
+    return _read(summary, *WINDOW, *OVERVIEW, content=content, bad=bad)
 
 
 _CREATE = operation(
@@ -148,7 +146,7 @@ _PATCH = operation(
 )
 _PAGE = operation(
     "The series' page",
-    [ID, ACCEPT],
+    [ID],
     {"200": reply("HTML", HTML)},
     (401, 403, 404),
     security=VIEWER,
@@ -184,7 +182,7 @@ PATHS: Paths = completed(
             )
         },
         "/series/{id}/points/": {
-            "get": _points("Points, in the form that Accept names", *FORMATS.values(), accept=True)
+            "get": _points("Points, in the form that Accept names", *FORMATS.values(), bad=(406,))
         },
         "/series/{id}/csv/": {"get": _points("Points as CSV", CSV)},
         "/series/{id}/csv/unix.csv": {"get": _points("Points as CSV", CSV)},
