@@ -235,8 +235,14 @@ def forged(place: Place, endpoint: Endpoint, path: str) -> Reply:
 
 
 def signed(program: Program, endpoint: Endpoint, path: str) -> Reply:
-    body = endpoint.body.decode() if endpoint.body and endpoint.headers == FORM else endpoint.body
-    return program.send(endpoint.method, path, body, {**SAME_ORIGIN, **endpoint.headers})
+    """OAuth signs no other bodies than forms."""
+    body = (endpoint.body or b"").decode() if endpoint.headers == FORM else None
+    kept = endpoint.headers if endpoint.headers == FORM else {}
+    path, form, headers = program.sign(endpoint.method, path, body, kept)
+    sent = form.encode() if form else endpoint.body
+    return program.service.send(
+        endpoint.method, path, sent, {**SAME_ORIGIN, **endpoint.headers, **headers}
+    )
 
 
 def both(place: Place, endpoint: Endpoint, path: str) -> Reply:
