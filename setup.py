@@ -24,6 +24,7 @@ SERVER = [
 ]
 ARROW = ["pyarrow>=15" + SERVICE]  # reads large uploads twice as fast
 PANDAS = ["pandas>=2"]
+PROGRESS = ["tqdm>=4.60"]
 TEST = [
     "build>=1.2",
     "feedparser>=6",
@@ -89,8 +90,9 @@ setup(
         "server": SERVER,
         "arrow": ARROW,
         "pandas": PANDAS,
+        "progress": PROGRESS,
         "test": TEST,
-        "all": OAUTH + SERVER + ARROW + PANDAS,
+        "all": OAUTH + SERVER + ARROW + PANDAS + PROGRESS,
     },
     entry_points={"console_scripts": ["timetric = timetric.cli:main"]},
 )

@@ -35,17 +35,22 @@ from timetric.exceptions import (
     ConnectionFailed,
     DeadlineExceeded,
     Forbidden,
+    InsecureWarning,
     InvalidPoint,
     NotAuthorized,
     NotFound,
     RateLimited,
+    Rewritten,
     ServiceError,
     ServiceUnavailable,
     TimetricClientError,
     TooLarge,
+    WriteInDoubt,
 )
 from timetric.points import Point, Value
+from timetric.receipt import Receipt
 from timetric.series import Series
+from timetric.window import Window
 
 __all__ = [
     "BadReply",
@@ -55,11 +60,14 @@ __all__ = [
     "ConnectionFailed",
     "DeadlineExceeded",
     "Forbidden",
+    "InsecureWarning",
     "InvalidPoint",
     "NotAuthorized",
     "NotFound",
     "Point",
     "RateLimited",
+    "Receipt",
+    "Rewritten",
     "Series",
     "ServiceError",
     "ServiceUnavailable",
@@ -67,4 +75,6 @@ __all__ = [
     "TimetricClientError",
     "TooLarge",
     "Value",
+    "Window",
+    "WriteInDoubt",
 ]

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from copy import copy
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Union
-from urllib.parse import urlencode, urljoin, urlsplit
+from urllib.parse import urlencode, urljoin
 
 from timetric import auth, dance
 from timetric import config as configs
-from timetric.exceptions import BadReply, BadRequest, ConfigError, NotAuthorized
+from timetric.creation import ID, create
+from timetric.exceptions import BadRequest, ConfigError, NotAuthorized, TimetricClientError
+from timetric.insecure import warn_of_url
 from timetric.oauth1 import FORM, Token
 from timetric.points import format_value
-from timetric.request import Body, Request
+from timetric.request import Body, Request, Resume
 from timetric.series import Series
+from timetric.table import Row, rows
 from timetric.timestamps import shown
-from timetric.transport import Transport
+from timetric.transport import Transport, is_address
 from timetric.upload import multipart_file
 
 if TYPE_CHECKING:
@@ -27,17 +30,16 @@ DEFAULT_URL = "http://127.0.0.1:8000/"
 #: Names and texts of a query or form; a name may stand in it more than once.
 Params = Union[Mapping[str, str], Iterable[tuple[str, str]]]
 
-_ID = re.compile(r"[A-Za-z0-9_-]{22}")
-
 
 class TimetricClient:
     """A user's access to a timetric service. Safe to share between threads.
 
     ``config`` is any mapping (see docs/client); without one the environment is read, then this
     machine's config file. ``timeout`` bounds one network step and ``deadline`` a whole call with
-    its ``retries``, in seconds.
+    its ``retries``; ``max_wait`` is how long a retry may be put off; all in seconds.
 
-    Raises ConfigError where the config lacks what its ``authtype`` needs.
+    Raises ConfigError where the config lacks what its ``authtype`` needs, or the limits leave no
+    time. Warns (InsecureWarning) where others can read the credentials.
     """
 
     def __init__(
@@ -48,17 +50,32 @@ class TimetricClient:
         timeout: float = 10.0,
         deadline: float = 60.0,
         retries: int = 4,
+        max_wait: float = 15.0,
     ) -> None:
         #: The mapping that was given, itself.
         self.config = configs.load() if config is None else config
+        del config  # a traceback may show locals, and the repr of a dict its secrets
+        veiled = configs.veiled(self.config)
         #: The service's base URL.
-        self.url = _base_url(configs.lookup(self.config, "url") or DEFAULT_URL)
+        self.url = _base_url(veiled)
         self.user_agent = user_agent
-        self.auth = auth.from_config(self.config)
-        self.transport = Transport(timeout=timeout, deadline=deadline, retries=retries)
+        #: Whether pairs are sent in the form of 16 bytes a point, until the service refuses it.
+        self.packs = True
+        #: Whether the service has the 16-byte form, as far as one knows yet (see Source.read).
+        self.reads_records = True
+        self.auth = auth.from_config(veiled)
+        self.transport = Transport(
+            timeout=timeout,
+            deadline=deadline,
+            retries=retries,
+            max_wait=max_wait,
+            ca_certs=configs.lookup(veiled, "ca_certs"),
+        )
+        warn_of_url(self.url)
 
     def __repr__(self) -> str:
-        return f"<TimetricClient {self.url} {self.auth!r}>"
+        known = vars(self).get  # not all is, in the traceback of a config's error
+        return f"<TimetricClient {known('url')} {known('auth')!r}>"
 
     def __enter__(self) -> TimetricClient:
         return self
@@ -75,12 +92,31 @@ class TimetricClient:
         """Close the connections. The client can still be used, and opens new ones."""
         self.transport.close()
 
+    def within(
+        self,
+        deadline: float | None = None,
+        *,
+        timeout: float | None = None,
+        retries: int | None = None,
+        max_wait: float | None = None,
+    ) -> TimetricClient:
+        """This client with other limits, for a call or for many: ``client.within(2).get(url)``.
+
+        What is not given stays as it is. Both share their connections and their access token, so
+        closing one closes the other's connections too. Raises ConfigError.
+        """
+        other = copy(self)
+        other.transport = self.transport.within(
+            deadline=deadline, timeout=timeout, retries=retries, max_wait=max_wait
+        )
+        return other
+
     def series(self, id: str) -> Series:
         """A handle on the series with this ID; the service is not asked.
 
         Raises BadRequest where this can be no ID.
         """
-        if not _ID.fullmatch(id):
+        if not ID.fullmatch(id):
             raise BadRequest(f"{shown(id)} is no series ID (22 letters, digits, - and _)")
         return Series(self, id)
 
@@ -101,7 +137,8 @@ class TimetricClient:
     ) -> Series:
         """Make a series, with the points of ``data`` (as Series.rewrite takes them) if given.
 
-        Private unless ``public``. Raises InvalidPoint and BadRequest for what can't be taken.
+        Private unless ``public``. Raises InvalidPoint and BadRequest for what can't be taken,
+        and WriteInDoubt, which resolves to the series, where the answer is lost.
         """
         tag_list = [tags] if isinstance(tags, str) else tags
         fields = {
@@ -117,9 +154,30 @@ class TimetricClient:
         }
         params = [(name, text) for name, text in fields.items() if text]
         params += [("tags", tag) for tag in tag_list]
-        files = None if data is None else {"csv": data}
-        reply, _ = self.post("create/", params, files=files)
-        return Series(self, _created_id(reply.get("location", "")))
+        return create(self, params, data)
+
+    def table(
+        self,
+        series: Iterable[Series | str],
+        start: object = None,
+        end: object = None,
+        *,
+        every: str | None = None,
+        aggregate: str = "mean",
+        tz: str = "UTC",
+    ) -> Iterator[Row]:
+        """Rows ``(timestamp, value, value, ...)`` of many series, or their IDs, oldest first::
+
+            for t, power, heat in client.table([power, heat], start="2024", every="1d"): ...
+
+        There is a row for each timestamp at which any of them has a point from ``start`` on and
+        before ``end``, with None for those that have none. With ``every`` there is one for each
+        bucket (see Window.resample). Fetched as they are read, from several series at a time, in
+        bounded memory. Raises as iteration over a series does.
+        """
+        whole = [one if isinstance(one, Series) else self.series(one) for one in series]
+        buckets = {"every": every, "aggregate": aggregate, "tz": tz} if every else {}
+        return rows([one[start:end] for one in whole], **buckets)
 
     # OAuth: the steps by which a user lets an application in. Each raises ConfigError where the
     # config's authtype is another.
@@ -193,36 +251,53 @@ class TimetricClient:
         body: Body = b"",
         content_type: str | None = None,
         *,
+        headers: Mapping[str, str] | None = None,
+        resume: Resume | None = None,
         sign: Callable[[Request], Request] | None = None,
     ) -> tuple[httplib2.Response, bytes]:
-        """Sign and send a request. Raises BadRequest for another service's URL."""
+        """Sign and send a request, with further ``headers``.
+
+        ``resume`` gives the URL for the rest of a reply that broke off, which is then the reply.
+
+        Raises BadRequest for another service's URL.
+        """
         whole = urljoin(self.url, url)
         if not whole.startswith(self.url):
             raise BadRequest(f"{url} is not of the service {self.url}, so it gets no credentials")
-        headers = {"user-agent": self.user_agent}
+        sent = {"user-agent": self.user_agent}
+        sent.update((name.lower(), text) for name, text in (headers or {}).items())
         if content_type:
-            headers["content-type"] = content_type
-        return self._send(Request(method, whole, headers, body), sign or self.auth.sign)
+            sent["content-type"] = content_type
+        return self._send(Request(method, whole, sent, body, resume), sign or self.auth.sign)
 
     def _send(
         self, request: Request, sign: Callable[[Request], Request]
     ) -> tuple[httplib2.Response, bytes]:
-        try:
+        if not isinstance(self.auth, auth.OAuth):
             return self.transport.send(request, sign)
-        except NotAuthorized as error:  # perhaps only our clock is wrong
-            if not (isinstance(self.auth, auth.OAuth) and self.auth.correct_clock(error)):
-                raise
-        return self.transport.send(request, sign)
+        oauth, ahead = self.auth, self.auth.ahead
+
+        def cure(error: TimetricClientError) -> bool:  # perhaps only our clock is wrong
+            return isinstance(error, NotAuthorized) and oauth.correct_clock(error, ahead)
+
+        return self.transport.send(request, sign, cure)
 
 
-def _base_url(url: str) -> str:
+def _base_url(config: Mapping[str, Any]) -> str:
     """The service's URL with one slash at its end. Raises ConfigError where it can be none."""
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ConfigError(f"url {shown(url)} is no http or https address")
-    if parts.username or parts.password or parts.query or parts.fragment:
-        raise ConfigError("url may hold no credentials, query or fragment")
-    return url.rstrip("/") + "/"
+    flaw = _flaw(configs.lookup(config, "url") or DEFAULT_URL)
+    if flaw:
+        raise ConfigError(flaw)
+    return (configs.lookup(config, "url") or DEFAULT_URL).rstrip("/") + "/"
+
+
+def _flaw(url: object) -> str:
+    """What is wrong with a URL that may hold a password, so that nothing is raised here."""
+    if any(sign in str(url) for sign in "@?#"):
+        return "url may hold no credentials, query or fragment"
+    if not isinstance(url, str) or not is_address(url):
+        return f"url {shown(url)} is no http or https address"
+    return ""
 
 
 def _pairs(params: Params) -> list[tuple[str, str]]:
@@ -234,11 +309,3 @@ def _with_query(url: str, params: Params) -> str:
     if not query:
         return url
     return f"{url}{'&' if '?' in url else '?'}{query}"
-
-
-def _created_id(location: str) -> str:
-    """The series ID in a Location; the rest of it, such as its host, is not followed."""
-    id = urlsplit(location).path.rstrip("/").rpartition("/")[2]
-    if not _ID.fullmatch(id):
-        raise BadReply("the service did not say where the new series is; is it a timetric service?")
-    return id

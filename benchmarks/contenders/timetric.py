@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import base64
 import json
+import os
+import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlencode, urljoin, urlsplit
 
 import timetric
 from benchmarks.contenders import Running
@@ -26,8 +28,9 @@ class TimetricSession:
     def __init__(self, config: dict[str, str], paths: dict[str, str]) -> None:
         token = f"{config['apitoken_key']}:{config['apitoken_secret']}".encode()
         authorization = "Basic " + base64.b64encode(token).decode()
-        self._wire = Wire(urlsplit(config["url"]).netloc, {"Authorization": authorization})
-        self._config = config
+        self.headers = {"Authorization": authorization}
+        self._wire = Wire(urlsplit(config["url"]).netloc, self.headers)
+        self.config = config
         self._paths = paths  # where the service has put each series
 
     def bodies(self, series: str, points: Points) -> list[bytes]:
@@ -47,6 +50,9 @@ class TimetricSession:
     def latest(self, series: str, t: float) -> bytes:
         return self._wire.get(f"{self._paths[series]}value/json/")
 
+    def id(self, series: str) -> str:
+        return self._paths[series].split("/")[2]
+
     def read(self, series: str, start: float, end: float) -> bytes:
         # ``after`` is exclusive, so a microsecond earlier
         return self._wire.get(f"{self._paths[series]}csv/?after={start - 1e-6!r}&end={end!r}")
@@ -64,9 +70,33 @@ class TimetricSession:
     def rows(self, csv: bytes) -> int:
         return csv.count(b"\n")
 
-    def tuples(self, series: str) -> list[timetric.Point]:
-        with timetric.TimetricClient(self._config) as client:
-            return list(client.series(self._paths[series].split("/")[2]))
+    def tuples(self, series: str) -> Iterator[timetric.Point]:
+        return iter(timetric.TimetricClient(self.config).series(self.id(series)))
+
+    def walk(self, series: str) -> int:
+        """The bytes of memory that iterating over a series takes at most; see benchmarks/walk."""
+        environment = {f"TIMETRIC_{name.upper()}": text for name, text in self.config.items()}
+        done = subprocess.run(
+            [sys.executable, "-m", "benchmarks.walk", self.id(series)],
+            cwd=SOURCE,
+            env={**os.environ, **environment},
+            check=True,
+            stdout=subprocess.PIPE,
+        )
+        return int(done.stdout)
+
+    def update(self, series: str, pairs: list[tuple[float, float]]) -> None:
+        """Add pairs, by the Python client."""
+        with timetric.TimetricClient(self.config) as client:
+            client.series(self.id(series)).update(pairs)
+
+    def curl(self, series: str, csv: Path) -> None:
+        """Add a file of CSV, by curl. Raises CalledProcessError."""
+        user = f"user = {self.config['apitoken_key']}:{self.config['apitoken_secret']}"
+        url = urljoin(self.config["url"], self._paths[series])
+        kind = "Content-Type: text/csv"
+        command = ["curl", "-sSf", "-K", "-", "-H", kind, "--data-binary", f"@{csv}", url]
+        subprocess.run(command, input=user, text=True, check=True)
 
     def settle(self) -> None:
         """Nothing to wait for: what was acknowledged can be read."""
