@@ -55,14 +55,14 @@ server.app
 server
 server.serve
 
-demo store
+demo store flags
 admin
 commands
 cli
 __main__
 """
 
-COMMAND_LINE = {"cli", "commands", "admin", "store", "demo", "__main__"}
+COMMAND_LINE = {"cli", "commands", "admin", "store", "flags", "demo", "__main__"}
 PURE = {"timestamps", "points", "oauth1", "server.account.agent", "server.storage.tally"} | {
     f"server.{name}"
     for name in ("columns", "blocks", "buckets", "aggregates", "thinning", "formats", "receipt")
