@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 from timetric import admin, commands
 from timetric.exceptions import InvalidPoint, TimetricClientError
-from timetric.flags import add_quota, add_signup
+from timetric.flags import add_limits, add_quota, add_signup
 from timetric.store import CommandError
 from timetric.timestamps import END, parse_timestamp
 
@@ -136,6 +136,7 @@ def _add_serve(names: Any, parents: list[argparse.ArgumentParser]) -> None:
     serve.add_argument(
         "--tls-key", metavar="FILE", type=_path, help="its key (PEM), without a passphrase"
     )
+    add_limits(serve)
     add_signup(serve)
     serve.set_defaults(run=commands.serve)
 
