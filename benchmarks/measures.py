@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
-from benchmarks import reads, searches, space, uploads, writes
+from benchmarks import calls, reads, searches, space, uploads, writes
 from benchmarks.stage import Actor, Stage
 
 
@@ -52,6 +52,13 @@ MEASURES = [
     Measure("wait-upload", "that upload", "s", uploads.upload_beside),
     Measure("tuples", "{large:,} as tuples, by the Python client", "s", reads.tuples),
     Measure("tuples-csv", "the same CSV by csv.reader", "s", reads.tuples_by_csv),
+    Measure(
+        "client-latest",
+        "client latest over bare httplib2",
+        "x",
+        calls.latest_over_bare,
+        wanted=1.25,
+    ),
     Measure("disk-regular", "bytes a point, regular", "B", space.disk("regular"), 1.1, once=True),
     Measure(
         "disk-jittered", "bytes a point, jittered", "B", space.disk("jittered"), 2.5, once=True

@@ -104,6 +104,9 @@ def test_a_shelf_with_dashes_is_a_config(tmp_path: Path, service: RunningService
         ({**TOKEN, "authtype": "magic"}, "'magic'"),
         ({**TOKEN, "url": "ftp://example.org/"}, "ftp"),
         ({**TOKEN, "url": "example.org"}, "example.org"),
+        ({**TOKEN, "url": "http://["}, "http://["),
+        ({**TOKEN, "url": "http://example.org:99999/"}, "99999"),
+        ({**TOKEN, "url": 8000}, "8000"),
         ({**TOKEN, "url": "http://me:hush-hush@example.org/"}, "credentials"),
     ],
 )
@@ -148,3 +151,10 @@ def test_a_closed_client_opens_again(service: RunningService) -> None:
     with timetric.TimetricClient(service.config) as client:
         series = client.create_series(title="t", caption="c")
     assert series.latest() == (None, None)
+
+
+def test_a_request_may_have_further_headers(series: timetric.Series) -> None:
+    headers = {"Accept": "application/json", "If-None-Match": "*"}
+    with pytest.raises(timetric.TimetricClientError) as caught:
+        series.client.request("GET", series.url + "points/", headers=headers)
+    assert caught.value.status == 304

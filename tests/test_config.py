@@ -134,10 +134,12 @@ def test_without_any_config_the_error_says_how_to_get_one(path: Path) -> None:
 
 
 @pytest.mark.parametrize("mode", [0o640, 0o604, 0o644, 0o660])
-def test_a_config_that_others_can_read_is_refused(path: Path, mode: int) -> None:
+def test_a_config_that_others_can_read_is_taken_with_one_warning(path: Path, mode: int) -> None:
     put(path, json.dumps(CONFIG), mode)
-    with pytest.raises(timetric.ConfigError, match="chmod 600"):
-        config.load()
+    with pytest.warns(timetric.InsecureWarning, match="chmod 600") as told:
+        assert timetric.TimetricClient().url == CONFIG["url"]
+        timetric.TimetricClient()
+    assert [warning.filename for warning in told] == [__file__]
 
 
 @pytest.mark.parametrize(

@@ -39,6 +39,8 @@ from tests.misbehaving import (
     reset,
     vanish,
 )
+from timetric.connection import Http
+from timetric.pool import Pool
 from timetric.request import Body, Request
 from timetric.transport import Transport
 
@@ -359,7 +361,9 @@ def test_success_before_the_upload_was_whole_is_no_success(once: Transport) -> N
         assert "before it had the whole upload" in str(error)
 
 
-def test_threads_have_a_connection_each_and_get_their_own_answers(transport: Transport) -> None:
+def test_threads_never_share_a_connection_at_a_time_and_get_their_own_answers(
+    transport: Transport,
+) -> None:
     def echo(peer: Peer) -> None:
         while (request := peer.request()) is not None:
             peer.send(http(body=request.body))
@@ -377,25 +381,43 @@ def test_threads_have_a_connection_each_and_get_their_own_answers(transport: Tra
             thread.start()
         for thread in threads:
             thread.join(PATIENCE)
-        for _ in threads:
-            service.wait_for_close()  # a thread that ends leaves nothing open
+        transport.close()
+        for _ in range(service.connections):
+            service.wait_for_close()
     assert wrong == []
-    assert service.connections == 4
+    assert 1 <= service.connections <= 4
     assert len(service.requests) == 200
 
 
-def test_close_closes_the_connections_of_all_threads(transport: Transport) -> None:
-    connected, over = threading.Event(), threading.Event()
+def test_a_thread_that_comes_later_uses_the_connection_of_one_that_has_ended(
+    transport: Transport,
+) -> None:
+    with misbehaving(answer(OK, OK, OK)) as service:
+        for _ in range(3):
+            thread = threading.Thread(target=call, args=(transport, service))
+            thread.start()
+            thread.join(PATIENCE)
+    assert service.connections == 1
+    assert len(service.requests) == 3
+
+
+def test_close_closes_the_idle_connections_of_all_threads(transport: Transport) -> None:
+    both = threading.Barrier(2, timeout=PATIENCE)
+
+    def answer_together(peer: Peer) -> None:
+        peer.request()
+        both.wait()
+        peer.send(OK)
+        peer.request()
 
     def other_thread() -> None:
         call(transport, service)
-        connected.set()
         over.wait(PATIENCE)
 
-    with misbehaving(answer(OK), answer(OK), answer(OK)) as service:
+    over = threading.Event()
+    with misbehaving(answer_together, answer_together, answer(OK)) as service:
         thread = threading.Thread(target=other_thread)
         thread.start()
-        assert connected.wait(PATIENCE)
         call(transport, service)
         transport.close()
         service.wait_for_close()
@@ -404,6 +426,38 @@ def test_close_closes_the_connections_of_all_threads(transport: Transport) -> No
         over.set()
         thread.join(PATIENCE)
     assert service.connections == 3
+
+
+def test_a_connection_in_use_is_closed_when_its_call_ends(transport: Transport) -> None:
+    def close_meanwhile(peer: Peer) -> None:
+        peer.request()
+        transport.close()
+        peer.send(OK)
+        peer.request()
+
+    with misbehaving(close_meanwhile) as service:
+        assert call(transport, service) == b"fine"
+        service.wait_for_close()
+
+
+def test_connections_that_were_not_used_for_a_minute_are_closed_by_and_by() -> None:
+    now = 0.0
+    pool = Pool(lambda: Http(None, 1000), clock=lambda: now)
+    with misbehaving(answer(OK), answer(OK, OK, OK)) as service:
+        request = Request("GET", service.url)
+        with pool.borrowed() as first, pool.borrowed() as second:
+            for http in (first, second):
+                http.countdown.start(5, PATIENCE)
+                http.send(request)
+        for moment in (50.0, 70.0):
+            now = moment
+            with pool.borrowed() as http:
+                assert http is first  # the one put back last
+                assert service.connections == 2
+                assert not service.closed.acquire(blocking=False)
+        service.wait_for_close()
+        pool.close()
+        service.wait_for_close()
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
@@ -421,15 +475,6 @@ def test_a_forked_process_opens_its_own_connection(
         assert call(once, service, "POST", b"parent") == b"fine"
     assert service.connections == 2
     assert [request.body for request in service.requests] == [b"", b"child", b"parent"]
-
-
-def test_the_environment_s_proxies_are_not_used(
-    once: Transport, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
-        monkeypatch.setenv(name, "http://127.0.0.1:1/")
-    with misbehaving(answer(OK)) as service:
-        assert call(once, service) == b"fine"
 
 
 # TLS
@@ -638,15 +683,40 @@ def test_a_reply_that_drips_in_meets_the_deadline(retries: int, reply: bytes) ->
     assert error.sent
 
 
-def test_an_upload_that_nobody_takes_meets_the_timeout() -> None:
+#: Each limit by itself, and as an error names it.
+EITHER = pytest.mark.parametrize("limit", ["timeout", "deadline"])
+
+
+def limited(limit: str) -> Transport:
+    return Transport(**{limit: 0.3}, retries=0)  # type: ignore[arg-type]
+
+
+@EITHER
+def test_an_upload_that_nobody_takes_meets_a_limit(limit: str) -> None:
     def take_nothing(peer: Peer) -> None:
         peer.over.wait(PATIENCE)
 
-    transport = Transport(timeout=0.3, retries=0)
+    transport = limited(limit)
     began = time.monotonic()
     with misbehaving(take_nothing) as service:
         error = failure(timetric.DeadlineExceeded, transport, service, "PUT", bytes(64 << 20))
         assert "sending to" in str(error)
+        assert f"{limit} of 0.3 s" in str(error)
+        assert_in_time(began)
+    assert error.sent
+
+
+def test_an_upload_that_is_taken_slowly_meets_the_deadline() -> None:
+    def take_slowly(peer: Peer) -> None:
+        peer.head()
+        while peer.file.read(4096):
+            peer.over.wait(0.05)
+
+    transport = Transport(deadline=0.5, retries=0)
+    began = time.monotonic()
+    with misbehaving(take_slowly) as service:
+        error = failure(timetric.DeadlineExceeded, transport, service, "PUT", bytes(64 << 20))
+        assert "deadline of 0.5 s" in str(error)
         assert_in_time(began)
     assert error.sent
 
@@ -667,20 +737,34 @@ def test_the_answer_to_a_large_upload_may_take_longer_than_the_timeout() -> None
         transport.close()
 
 
-def test_a_tls_handshake_that_is_not_answered_meets_the_timeout() -> None:
-    def say_nothing(peer: Peer) -> None:
-        peer.over.wait(PATIENCE)
+def say_nothing(peer: Peer) -> None:
+    peer.over.wait(PATIENCE)
 
-    transport = Transport(timeout=0.3, retries=0)
-    with misbehaving(say_nothing) as service:
+
+def greet_slowly(peer: Peer) -> None:
+    """A handshake of TLS, of which a byte comes at a time and no end."""
+    peer.send(b"\x16\x03\x03\x40\x00")
+    for _ in range(3000):
+        peer.send(b"\x00")
+        peer.over.wait(0.01)
+
+
+@EITHER
+@pytest.mark.parametrize("behaviour", [say_nothing, greet_slowly])
+def test_a_tls_handshake_that_does_not_end_meets_a_limit(behaviour: Behaviour, limit: str) -> None:
+    began = time.monotonic()
+    with misbehaving(behaviour) as service:
         service.url = service.url.replace("http:", "https:")
-        error = failure(timetric.DeadlineExceeded, transport, service)
+        error = failure(timetric.DeadlineExceeded, limited(limit), service)
         assert "securing" in str(error)
+        assert f"{limit} of 0.3 s" in str(error)
+        assert_in_time(began)
     assert not error.sent
 
 
-def test_a_connection_that_is_not_accepted_meets_the_timeout() -> None:
-    transport = Transport(timeout=0.3, retries=0)
+@EITHER
+def test_a_connection_that_is_not_accepted_meets_a_limit(limit: str) -> None:
+    transport = limited(limit)
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         listener.listen(0)
@@ -696,11 +780,14 @@ def test_a_connection_that_is_not_accepted_meets_the_timeout() -> None:
     assert not caught.value.sent
 
 
-def test_a_name_that_is_not_resolved_meets_the_timeout(monkeypatch: pytest.MonkeyPatch) -> None:
+@EITHER
+def test_a_name_that_is_not_resolved_meets_a_limit(
+    monkeypatch: pytest.MonkeyPatch, limit: str
+) -> None:
     over = threading.Event()
     monkeypatch.setattr(socket, "getaddrinfo", lambda *a, **k: over.wait(PATIENCE))
-    transport = Transport(timeout=0.3, retries=0)
-    with pytest.raises(timetric.DeadlineExceeded, match="connecting") as caught:
+    transport = limited(limit)
+    with pytest.raises(timetric.DeadlineExceeded, match=f"connecting.*{limit}") as caught:
         transport.send(Request("POST", "http://slow.example/"), sign)
     over.set()
     assert not caught.value.sent
@@ -827,6 +914,55 @@ def test_a_service_that_asks_for_a_long_wait_is_not_asked_again(
     assert len(service.requests) == 1
 
 
+def test_a_date_to_wait_for_is_held_against_the_service_s_own_clock(once: Transport) -> None:
+    theirs = time.time() - 86400
+    headers = {
+        "date": formatdate(theirs, usegmt=True),
+        "retry_after": formatdate(theirs + 7, usegmt=True),
+    }
+    with misbehaving(answer(http("503 Busy", **headers))) as service:
+        error = failure(timetric.ServiceUnavailable, once, service)
+    assert error.retry_after == 7
+
+
+@pytest.mark.parametrize(
+    ("limit", "after"),
+    [
+        ('"default";r=0;t=30', 30),
+        ('"a";r=5, "default";r=0;t=30', 30),
+        ("limit=10, remaining=0, reset=7", 7),
+        ('"default";r=0', None),
+        ("nonsense", None),
+    ],
+)
+def test_a_limit_s_reset_is_the_wait_where_nothing_else_says_it(
+    once: Transport, limit: str, after: float | None
+) -> None:
+    with misbehaving(answer(http("429 Slow Down", ratelimit=limit))) as service:
+        error = failure(timetric.RateLimited, once, service)
+    assert error.retry_after == after
+
+
+@pytest.mark.parametrize("method", ["GET / HTTP/1.1\r\nx-evil: 1\r\n\r\n", "", "GÉT", "A B"])
+def test_a_method_that_is_none_is_refused(once: Transport, method: str) -> None:
+    with misbehaving(answer(OK)) as service:
+        failure(timetric.BadRequest, once, service, method)
+    assert service.connections == 0
+
+
+def test_what_a_strategy_signs_wrongly_is_refused(once: Transport) -> None:
+    wrong: list[dict[str, Any]] = [
+        {"headers": {"authorization": "a\r\nx-evil: 1"}},
+        {"headers": {"x-evil: 1\r\na": "1"}},
+        {"url": "http://127.0.0.1/ HTTP/1.1\r\nx-evil: 1"},
+    ]
+    with misbehaving(answer(OK)) as service:
+        for change in wrong:
+            with pytest.raises(timetric.BadRequest):
+                once.send(Request("GET", service.url), lambda r, c=change: replace(r, **c))
+    assert service.connections == 0
+
+
 @pytest.mark.parametrize("after", ["soon", "-1", "1.5", "٣"])
 def test_a_wait_that_can_not_be_read_is_none(once: Transport, after: str) -> None:
     reply = http("503 Busy").replace(b"\r\n\r\n", f"\r\nretry-after: {after}\r\n\r\n".encode())
@@ -853,6 +989,16 @@ def test_retries_end(caplog: pytest.LogCaptureFixture) -> None:
         transport.close()
     assert len(service.requests) == 3
     assert len(caplog.records) == 2
+
+
+def test_a_call_ends_with_its_deadline_however_many_retries_it_has() -> None:
+    transport = Transport(deadline=0.8, retries=1000, max_wait=0.1)
+    began = time.monotonic()
+    with misbehaving(answer(*[http("503 Busy")] * 1000)) as service:
+        failure(timetric.ServiceUnavailable, transport, service)
+        transport.close()
+        assert_in_time(began)
+    assert len(service.requests) > 3
 
 
 def test_no_retry_is_begun_that_the_deadline_would_end() -> None:
@@ -893,6 +1039,7 @@ STATUSES = {
     404: timetric.NotFound,
     405: timetric.TimetricClientError,
     409: timetric.Conflict,
+    410: timetric.NotFound,
     411: timetric.BadRequest,
     412: timetric.Conflict,
     413: timetric.TooLarge,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import secrets
+import os
 import time
 from base64 import b64encode
 from collections.abc import Callable, Mapping
@@ -77,7 +77,8 @@ class OAuth:
         self.consumer = consumer
         self.token = token
         self.clock = clock
-        self._ahead = 0.0  # seconds by which the service's clock is ahead of ours
+        #: Seconds by which the service's clock is ahead of ours.
+        self.ahead = 0.0
 
     def __repr__(self) -> str:
         token = self.token.key if self.token else "without a token"
@@ -89,8 +90,8 @@ class OAuth:
 
         Raises ConfigError.
         """
-        key, secret = _required(config, "consumer_key"), _required(config, "consumer_secret")
-        return cls(Consumer(key, secret), _token(config))
+        consumer = Consumer(_required(config, "consumer_key"), _required(config, "consumer_secret"))
+        return cls(consumer, _token(config))
 
     def sign(self, request: Request) -> Request:
         """Raises ConfigError without an access token."""
@@ -104,21 +105,24 @@ class OAuth:
             request,
             self.consumer,
             token,
-            oauth_timestamp=str(int(self.clock() + self._ahead)),
-            oauth_nonce=secrets.token_hex(12),  # oauthlib wants 20 to 30 characters
+            oauth_timestamp=str(int(self.clock() + self.ahead)),
+            oauth_nonce=os.urandom(12).hex(),  # oauthlib wants 20 to 30 characters
             **oauth,
         )
 
-    def correct_clock(self, error: NotAuthorized) -> bool:
-        """Go by the service's clock where it refused our time; whether a new attempt can help."""
+    def correct_clock(self, error: NotAuthorized, ahead: float) -> bool:
+        """Go by the service's clock where it refused our time; whether a new attempt can help.
+
+        ``ahead`` is what the refused request went by: another thread may have corrected it since.
+        """
         challenge = error.response.get("www-authenticate", "")
         if "timestamp_refused" not in error.detail + challenge:
             return False
         now = _unix_time(error.response.get("date", ""))
         if now is None:
             return False
-        before, self._ahead = self._ahead, now - self.clock()
-        return abs(self._ahead - before) > 5  # a Date is rounded, and was on its way
+        self.ahead = now - self.clock()
+        return abs(self.ahead - ahead) > 5  # a Date is rounded, and was on its way
 
 
 STRATEGIES: dict[str, Callable[[Mapping[str, Any]], Auth]] = {

@@ -4,19 +4,27 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
+from copy import copy
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Union
 from urllib.parse import urlencode, urljoin, urlsplit
 
 from timetric import auth, dance
 from timetric import config as configs
-from timetric.exceptions import BadReply, BadRequest, ConfigError, NotAuthorized
+from timetric.exceptions import (
+    BadReply,
+    BadRequest,
+    ConfigError,
+    NotAuthorized,
+    TimetricClientError,
+)
+from timetric.insecure import warn_of_url
 from timetric.oauth1 import FORM, Token
 from timetric.points import format_value
 from timetric.request import Body, Request
 from timetric.series import Series
 from timetric.timestamps import shown
-from timetric.transport import Transport
+from timetric.transport import Transport, is_address
 from timetric.upload import multipart_file
 
 if TYPE_CHECKING:
@@ -35,9 +43,10 @@ class TimetricClient:
 
     ``config`` is any mapping (see docs/client); without one the environment is read, then this
     machine's config file. ``timeout`` bounds one network step and ``deadline`` a whole call with
-    its ``retries``, in seconds.
+    its ``retries``; ``max_wait`` is how long a retry may be put off; all in seconds.
 
-    Raises ConfigError where the config lacks what its ``authtype`` needs.
+    Raises ConfigError where the config lacks what its ``authtype`` needs, or the limits leave no
+    time. Warns (InsecureWarning) where others can read the credentials.
     """
 
     def __init__(
@@ -48,17 +57,28 @@ class TimetricClient:
         timeout: float = 10.0,
         deadline: float = 60.0,
         retries: int = 4,
+        max_wait: float = 15.0,
     ) -> None:
         #: The mapping that was given, itself.
         self.config = configs.load() if config is None else config
+        del config  # a traceback may show locals, and the repr of a dict its secrets
+        veiled = configs.veiled(self.config)
         #: The service's base URL.
-        self.url = _base_url(configs.lookup(self.config, "url") or DEFAULT_URL)
+        self.url = _base_url(veiled)
         self.user_agent = user_agent
-        self.auth = auth.from_config(self.config)
-        self.transport = Transport(timeout=timeout, deadline=deadline, retries=retries)
+        self.auth = auth.from_config(veiled)
+        self.transport = Transport(
+            timeout=timeout,
+            deadline=deadline,
+            retries=retries,
+            max_wait=max_wait,
+            ca_certs=configs.lookup(veiled, "ca_certs"),
+        )
+        warn_of_url(self.url)
 
     def __repr__(self) -> str:
-        return f"<TimetricClient {self.url} {self.auth!r}>"
+        known = vars(self).get  # not all is, in the traceback of a config's error
+        return f"<TimetricClient {known('url')} {known('auth')!r}>"
 
     def __enter__(self) -> TimetricClient:
         return self
@@ -74,6 +94,25 @@ class TimetricClient:
     def close(self) -> None:
         """Close the connections. The client can still be used, and opens new ones."""
         self.transport.close()
+
+    def within(
+        self,
+        deadline: float | None = None,
+        *,
+        timeout: float | None = None,
+        retries: int | None = None,
+        max_wait: float | None = None,
+    ) -> TimetricClient:
+        """This client with other limits, for a call or for many: ``client.within(2).get(url)``.
+
+        What is not given stays as it is. Both share their connections and their access token, so
+        closing one closes the other's connections too. Raises ConfigError.
+        """
+        other = copy(self)
+        other.transport = self.transport.within(
+            deadline=deadline, timeout=timeout, retries=retries, max_wait=max_wait
+        )
+        return other
 
     def series(self, id: str) -> Series:
         """A handle on the series with this ID; the service is not asked.
@@ -193,36 +232,50 @@ class TimetricClient:
         body: Body = b"",
         content_type: str | None = None,
         *,
+        headers: Mapping[str, str] | None = None,
         sign: Callable[[Request], Request] | None = None,
     ) -> tuple[httplib2.Response, bytes]:
-        """Sign and send a request. Raises BadRequest for another service's URL."""
+        """Sign and send a request, with further ``headers``.
+
+        Raises BadRequest for another service's URL.
+        """
         whole = urljoin(self.url, url)
         if not whole.startswith(self.url):
             raise BadRequest(f"{url} is not of the service {self.url}, so it gets no credentials")
-        headers = {"user-agent": self.user_agent}
+        sent = {"user-agent": self.user_agent}
+        sent.update((name.lower(), text) for name, text in (headers or {}).items())
         if content_type:
-            headers["content-type"] = content_type
-        return self._send(Request(method, whole, headers, body), sign or self.auth.sign)
+            sent["content-type"] = content_type
+        return self._send(Request(method, whole, sent, body), sign or self.auth.sign)
 
     def _send(
         self, request: Request, sign: Callable[[Request], Request]
     ) -> tuple[httplib2.Response, bytes]:
-        try:
+        if not isinstance(self.auth, auth.OAuth):
             return self.transport.send(request, sign)
-        except NotAuthorized as error:  # perhaps only our clock is wrong
-            if not (isinstance(self.auth, auth.OAuth) and self.auth.correct_clock(error)):
-                raise
-        return self.transport.send(request, sign)
+        oauth, ahead = self.auth, self.auth.ahead
+
+        def cure(error: TimetricClientError) -> bool:  # perhaps only our clock is wrong
+            return isinstance(error, NotAuthorized) and oauth.correct_clock(error, ahead)
+
+        return self.transport.send(request, sign, cure)
 
 
-def _base_url(url: str) -> str:
+def _base_url(config: Mapping[str, Any]) -> str:
     """The service's URL with one slash at its end. Raises ConfigError where it can be none."""
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ConfigError(f"url {shown(url)} is no http or https address")
-    if parts.username or parts.password or parts.query or parts.fragment:
-        raise ConfigError("url may hold no credentials, query or fragment")
-    return url.rstrip("/") + "/"
+    flaw = _flaw(configs.lookup(config, "url") or DEFAULT_URL)
+    if flaw:
+        raise ConfigError(flaw)
+    return (configs.lookup(config, "url") or DEFAULT_URL).rstrip("/") + "/"
+
+
+def _flaw(url: object) -> str:
+    """What is wrong with a URL that may hold a password, so that nothing is raised here."""
+    if any(sign in str(url) for sign in "@?#"):
+        return "url may hold no credentials, query or fragment"
+    if not isinstance(url, str) or not is_address(url):
+        return f"url {shown(url)} is no http or https address"
+    return ""
 
 
 def _pairs(params: Params) -> list[tuple[str, str]]:

@@ -6,12 +6,15 @@ import json
 import os
 import stat
 from collections.abc import Mapping
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from timetric.exceptions import ConfigError
+from timetric.insecure import warn_of_mode
 
-#: The names under which a config may hold credentials; ``url`` and ``authtype`` are the others.
+if TYPE_CHECKING:
+    from pathlib import Path
+
+#: The names under which a config may hold credentials.
 CREDENTIALS = (
     "apitoken_key",
     "apitoken_secret",
@@ -23,7 +26,7 @@ CREDENTIALS = (
     "access_key",
     "access_token",
 )
-KEYS = ("url", "authtype", *CREDENTIALS)
+KEYS = ("url", "authtype", "ca_certs", *CREDENTIALS)
 
 _PREFIX = "TIMETRIC_"
 
@@ -32,7 +35,7 @@ class Config(dict[str, Any]):
     """A config whose repr does not show secrets. Any other mapping does as well."""
 
     def __repr__(self) -> str:
-        shown = {key: "***" if _is_secret(key) else value for key, value in self.items()}
+        shown = {key: "***" if _is_secret(key, value) else value for key, value in self.items()}
         return f"Config({shown!r})"
 
 
@@ -44,7 +47,8 @@ def load() -> Config:
     is not read then, since it could send the file's credentials to another service.
     Raises ConfigError.
     """
-    return _from_environment() or _from_file(default_path())
+    found = _from_environment()
+    return _from_file(default_path()) if found is None else found
 
 
 def source() -> str | None:
@@ -57,6 +61,8 @@ def source() -> str | None:
 
 def default_path() -> Path:
     """``$TIMETRIC_CONFIG``, or ``timetric/config.json`` in the user's directory for configs."""
+    from pathlib import Path  # slow to import
+
     named = os.environ.get("TIMETRIC_CONFIG")
     if named:
         return Path(named)
@@ -64,6 +70,22 @@ def default_path() -> Path:
     if not os.path.isabs(base):  # the XDG specification: a relative one is ignored
         base = os.path.expanduser("~/.config")
     return Path(base, "timetric", "config.json")
+
+
+def proxies() -> Mapping[str, str]:
+    """What ``HTTP_PROXY``, ``HTTPS_PROXY``, ``ALL_PROXY`` and ``NO_PROXY`` say, by http, https...
+
+    In either case of letters; small ones win. In a CGI script ``HTTP_PROXY`` may be a header that
+    somebody sent (CVE-2016-1000110), so there only ``http_proxy`` counts.
+    """
+    from urllib.request import getproxies_environment  # slow to import
+
+    return getproxies_environment()
+
+
+def veiled(config: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The same, with a repr that shows no secrets: tracebacks may show the locals of frames."""
+    return Config(config) if isinstance(config, dict) else config
 
 
 def save(config: Mapping[str, Any], path: Path) -> None:
@@ -95,8 +117,11 @@ def lookup(config: Mapping[str, Any], key: str) -> Any:
     return None
 
 
-def _is_secret(key: object) -> bool:
+def _is_secret(key: object, value: object) -> bool:
+    """By its name; or a ``url`` with what none may have, such as a password."""
     name = str(key).lower().replace("-", "_")
+    if name == "url":
+        return any(sign in str(value) for sign in "@?#")
     return "secret" in name or "password" in name or name == "access_token"
 
 
@@ -108,6 +133,13 @@ def _from_environment() -> Config | None:
 
 
 def _from_file(path: Path) -> Config:
+    found = _parsed(_text(path))
+    if found is None:
+        raise ConfigError(f"the config {path} is not a JSON object")
+    return found
+
+
+def _text(path: Path) -> str:
     try:
         with open(path, encoding="utf-8") as file:
             mode = os.fstat(file.fileno()).st_mode
@@ -117,14 +149,17 @@ def _from_file(path: Path) -> Config:
     except (OSError, UnicodeDecodeError) as error:  # a directory, no permission; not text
         raise ConfigError(f"can't read the config {path}; is it a file of yours?") from error
     if os.name == "posix" and stat.S_IMODE(mode) & 0o077:
-        raise ConfigError(f"others can read the secrets in {path}; run: chmod 600 {path}")
+        warn_of_mode(path)
+    return text
+
+
+def _parsed(text: str) -> Config | None:
+    """None of what is no JSON object: an error raised here would hold the text, a secret."""
     try:
         values = json.loads(text)
-    except (ValueError, RecursionError):  # an error that goes on would hold the text, a secret
-        values = None
-    if not isinstance(values, dict):
-        raise ConfigError(f"the config {path} is not a JSON object")
-    return Config(values)
+    except (ValueError, RecursionError):
+        return None
+    return Config(values) if isinstance(values, dict) else None
 
 
 def _nothing_found(path: Path) -> str:

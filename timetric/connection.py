@@ -7,23 +7,30 @@ from __future__ import annotations
 
 import http.client
 import io
-import queue
 import socket
 import ssl
-import threading
 import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import Any, NamedTuple, TypeVar
+from urllib.parse import urlsplit
 
-from timetric import reply
-from timetric.exceptions import BadReply, BadRequest, ConnectionFailed, DeadlineExceeded
-from timetric.limits import Limits
-from timetric.request import Body
+import httplib2
 
-if TYPE_CHECKING:
-    import httplib2
+from timetric import config, reply
+from timetric.dial import dialled
+from timetric.exceptions import (
+    BadReply,
+    BadRequest,
+    ConnectionFailed,
+    DeadlineExceeded,
+    TimetricClientError,
+)
+from timetric.incoming import Incoming, arrived
+from timetric.limits import Countdown
+from timetric.proxy import Proxy, ProxyRefused, open_tunnel, proxy_for
+from timetric.request import Body, Head, Headers, Request
+from timetric.tls import secured
 
 _PIECE = 1 << 16  # bytes of an upload sent at a time
 
@@ -36,74 +43,74 @@ _HUNG_UP = (BrokenPipeError, ConnectionResetError, ssl.SSLEOFError, ssl.SSLZeroR
 _CURES: dict[type[Exception], str] = {
     ConnectionRefusedError: "; is the service running there?",
     socket.gaierror: "; is the host's name right?",
-    ssl.SSLCertVerificationError: "; SSL_CERT_FILE may name the authority that you trust",
+    ssl.SSLCertVerificationError: "; ca_certs in the config, or SSL_CERT_FILE, may name the "
+    "authority that you trust",
 }
 
+_NO_HTTP = "its reply is damaged, or is not HTTP; does the url name a timetric service?"
 
-class Incoming(io.RawIOBase):
-    """What a peer sends, each step bounded, behind a first byte that was read ahead."""
-
-    def __init__(self, sock: socket.socket, limits: Limits, ahead: bytes) -> None:
-        self._sock = sock
-        self._raw = sock.makefile("rb", buffering=0)
-        self._limits = limits
-        self._ahead = ahead
-
-    def makefile(self, mode: str) -> io.BufferedReader:
-        """All that http.client's HTTPResponse wants of a socket."""
-        return io.BufferedReader(self)
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int | None:
-        if self._ahead:
-            buffer[:1], self._ahead = self._ahead, b""
-            return 1
-        self._sock.settimeout(self._limits.step())
-        return self._raw.readinto(buffer)
-
-    def close(self) -> None:
-        self._raw.close()
-        super().close()
+E = TypeVar("E", bound=BaseException)
 
 
-class Connection(http.client.HTTPConnection):
-    """A connection to one service, opened when needed. For one thread."""
+class Terms(NamedTuple):
+    """What a connection goes by: the time left, whom to trust, and how much to read."""
+
+    countdown: Countdown
+    ca_certs: str | None
+    reply_limit: int
+
+
+class Connection:
+    """A connection to one service, opened when needed. For one thread at a time."""
 
     scheme = "http"
+    default_port = http.client.HTTP_PORT
+    sock: Any = None
 
-    def __init__(self, host: str, timeout: Limits, proxy_info: None = None) -> None:
+    def __init__(self, host: str, timeout: Terms, proxy_info: None = None) -> None:
         """As httplib2 calls it, which hands on its own ``timeout`` unread."""
-        super().__init__(host)
-        self.limits = timeout
+        parts = urlsplit(f"//{host}")
+        self.host = parts.hostname or ""
+        self.port = parts.port or self.default_port
         self.service = f"{self.scheme}://{host}"
+        self.terms = timeout
+        self.countdown = timeout.countdown
+        self.proxy: Proxy | None = None  # of the connection that stands
+        self._authority = host.removesuffix(f":{self.default_port}")
         self._stage = "connecting to"
         self._sent = False  # whether a byte of the request may have arrived
         self._idle = False  # whether the last reply was read to its end
-        self._ahead: bytes | None = None  # see _arrived
+        self._ahead: bytes | None = None  # see arrived
 
     def __del__(self) -> None:
-        self.close()  # its thread, or its client, has ended
+        self.close()  # its client has ended
+
+    def set_debuglevel(self, level: int) -> None:
+        """Nothing: what httplib2 would print shows credentials."""
+
+    def close(self) -> None:
+        sock, self.sock = self.sock, None
+        if sock:
+            sock.close()
 
     def exchange(
-        self, method: str, target: str, headers: Mapping[str, str], body: Body, limit: int
+        self, method: str, target: str, headers: Mapping[str, str], body: Body
     ) -> tuple[http.client.HTTPResponse, bytes]:
-        """Send a request, once, and read its reply, of at most ``limit`` bytes.
+        """Send a request, once, and read its reply.
 
-        Raises ConnectionFailed, DeadlineExceeded, BadReply, and BadRequest for a body that can't
-        be read.
+        Raises ConnectionFailed, DeadlineExceeded, BadReply, BadRequest for a body that can't be
+        read, and ConfigError for a proxy or certificates that can't be used.
         """
         self._stage, self._sent = "connecting to", False
-        self.limits.grace = 0.0
+        self.countdown.grace = 0.0
         try:
             with self._translated():
                 self._ready()
                 whole = self._send_request(method, target, headers, body)
-                response, content = self._receive(limit, int(headers.get("content-length", 0)))
+                response, content = self._receive(method, int(headers.get("content-length", 0)))
             if response.status < 300 and not whole:
                 raise BadReply(f"{self.service} answered before it had the whole upload")
-            self._idle = whole
+            self._idle = whole and not response.will_close
         finally:
             if not self._idle:
                 self.close()
@@ -111,188 +118,154 @@ class Connection(http.client.HTTPConnection):
 
     def _ready(self) -> None:
         """Connect, unless the last connection still stands and nothing lies unread on it."""
-        if self.sock and (not self._idle or _arrived(self.sock) is not None):
+        if self.sock and (not self._idle or arrived(self.sock) is not None):
             self.close()
         self._idle = False
         if self.sock is None:
             self.connect()
 
     def connect(self) -> None:
-        failure: OSError | None = None
-        for address in _addresses(self.host, self.port, self.limits):
-            try:
-                self.sock = _dialled(address, self.limits)
-                return
-            except OSError as error:  # the next address may do
-                failure = error
-        raise failure or socket.gaierror(socket.EAI_NONAME, "the name has no address")
+        self.proxy = proxy_for(self.scheme, self.host, self.port, config.proxies())
+        to = self.proxy or self
+        self.sock = dialled(to.host, to.port, self.countdown)
 
     def _send_request(
         self, method: str, target: str, headers: Mapping[str, str], body: Body
     ) -> bool:
         """Whether all of it was sent; otherwise an early answer may be waiting."""
         self._stage, self._ahead = "sending to", None
-        self.putrequest(method, target, skip_accept_encoding=True)
-        for name, value in headers.items():
-            self.putheader(name, value)
-        self.endheaders()
+        self._send(self._head(method, target, headers))
         return all(map(self._takes, _pieces(body, int(headers.get("content-length", 0)))))
+
+    def _head(self, method: str, target: str, headers: Mapping[str, str]) -> Head:
+        named = Headers({"host": self._authority, **headers})
+        if self.proxy is None:
+            return Head.of(method, target, named)
+        named.update(self.proxy.headers())
+        return Head.of(method, self.service + target, named)
 
     def _takes(self, piece: bytes) -> bool:
         """Send a piece of the body, unless the service has answered already."""
-        self._ahead = _arrived(self.sock)
+        self._ahead = arrived(self.sock)
         if self._ahead is not None:
             return False
         try:
-            self.send(piece)
+            self._send(piece)
         except _HUNG_UP:  # perhaps behind an answer
             return False
         return True
 
-    def send(self, data: Any) -> None:
-        """In http.client's place, whose own gives one time limit to the whole of ``data``."""
+    def _send(self, data: bytes) -> None:
+        """Not by sendall, which gives one time limit to the whole of ``data``."""
         view = memoryview(data)
         while view:
-            self.sock.settimeout(self.limits.step())
+            self.sock.settimeout(self.countdown.step())
             count = self.sock.send(view)
             self._sent = True
             view = view[count:]
 
-    def _receive(self, limit: int, uploaded: int) -> tuple[http.client.HTTPResponse, bytes]:
+    def _receive(self, method: str, uploaded: int) -> tuple[http.client.HTTPResponse, bytes]:
         self._stage = "waiting for"
-        self.limits.grace = uploaded / _STORED
-        response = self.getresponse()
-        self.limits.grace = 0.0
-        self._stage = "reading the reply of"
-        return response, reply.read(response, limit)
-
-    def response_class(  # type: ignore[override]
-        self, sock: socket.socket, debuglevel: int = 0, *, method: str
-    ) -> http.client.HTTPResponse:
-        incoming: Any = Incoming(sock, self.limits, self._ahead or b"")
-        return http.client.HTTPResponse(incoming, method=method)
+        self.countdown.grace = uploaded / _STORED
+        incoming: Any = Incoming(self.sock, self.countdown, self._ahead or b"")
+        with http.client.HTTPResponse(incoming, method=method) as response:
+            response.begin()
+            self.countdown.grace = 0.0
+            if self.proxy and response.status == http.client.PROXY_AUTHENTICATION_REQUIRED:
+                self._sent = False  # no further than to the proxy
+                raise ProxyRefused(self.proxy, response.status, response.reason)
+            self._stage = "reading the reply of"
+            return response, reply.read(response, self.terms.reply_limit)
 
     @contextmanager
     def _translated(self) -> Iterator[None]:
         """The errors of the socket and of http.client become ours, here and nowhere else."""
         try:
             yield
+        except TimetricClientError as error:  # ours already
+            cause = error.__cause__
+            raise _bare(error) from cause and _bare(cause)
         except (socket.timeout, TimeoutError) as error:  # two classes before Python 3.10
-            detail = f"{self._stage} {self.service} met {self.limits}"
-            raise DeadlineExceeded(detail, sent=self._sent) from error
+            detail = f"{self._stage} {self._peer} met {self.countdown}"
+            raise DeadlineExceeded(detail, sent=self._sent) from _bare(error)
         except (OSError, http.client.IncompleteRead) as error:
-            detail = f"{self._stage} {self.service} failed: {_reason(error)}"
-            raise ConnectionFailed(detail, sent=self._sent) from error
+            detail = f"{self._stage} {self._peer} failed: {_reason(error)}"
+            raise ConnectionFailed(detail, sent=self._sent) from _bare(error)
         except (http.client.HTTPException, zlib.error) as error:
-            detail = f"{self._stage} {self.service} failed: its reply is damaged, or is not HTTP"
-            raise BadReply(detail) from error
+            detail = f"{self._stage} {self._peer} failed: {_NO_HTTP}"
+            raise BadReply(detail) from _bare(error)
+
+    @property
+    def _peer(self) -> str:
+        return f"{self.service} through {self.proxy}" if self.proxy else self.service
 
 
 class TlsConnection(Connection):
-    """The same over TLS 1.2 or newer, with the service's certificate verified."""
+    """The same over TLS. A proxy sees no more than the service's host and port."""
 
     scheme = "https"
     default_port = http.client.HTTPS_PORT
 
     def connect(self) -> None:
         super().connect()
+        if self.proxy:
+            host = f"[{self.host}]" if ":" in self.host else self.host
+            open_tunnel(self.sock, f"{host}:{self.port}", self.proxy, self.countdown)
         self._stage = "securing the connection to"
-        self.sock.settimeout(self.limits.step())
-        context = _tls_context(ssl.get_default_verify_paths())
-        self.sock = context.wrap_socket(self.sock, server_hostname=self.host)
+        self.sock.settimeout(self.countdown.step())
+        self.sock = secured(self.sock, self.host, self.terms.ca_certs)
+
+    def _head(self, method: str, target: str, headers: Mapping[str, str]) -> Head:
+        return Head.of(method, target, {"host": self._authority, **headers})
 
 
-@lru_cache(maxsize=4)
-def _tls_context(trusted: ssl.DefaultVerifyPaths) -> ssl.SSLContext:
-    """One for each setting of SSL_CERT_FILE and SSL_CERT_DIR: making it takes 20 ms."""
-    context = ssl.create_default_context()
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    return context
+class Http(httplib2.Http):
+    """httplib2, of which only the URL handling and the keeping of connections work."""
+
+    def __init__(self, ca_certs: str | None, reply_limit: int) -> None:
+        self.countdown = Countdown()
+        self.idle_since = 0.0  # see Pool
+        terms: Any = Terms(self.countdown, ca_certs, reply_limit)
+        super().__init__(timeout=terms, proxy_info=None)
+        self.follow_redirects = False
+
+    def send(self, request: Request) -> tuple[httplib2.Response, bytes]:
+        """Send one request, and read its reply. Raises as Connection.exchange does."""
+        kind: Any = TlsConnection if request.url.startswith("https:") else Connection
+        headers = Headers(request.headers)
+        answer: tuple[httplib2.Response, bytes] = self.request(
+            request.url, request.method, request.body, headers, connection_type=kind
+        )
+        return answer
+
+    def _conn_request(  # its own resends a POST, and reads without bounds
+        self, conn: Connection, uri: str, method: str, body: Body, headers: dict[str, str]
+    ) -> tuple[httplib2.Response, bytes]:
+        received, content = conn.exchange(method, uri, headers, body)
+        response = httplib2.Response(received)
+        if response.pop("content-encoding", ""):
+            response["content-length"] = str(len(content))
+        return response, content
+
+    def _auth_from_challenge(self, *challenge: Any) -> Iterator[Any]:
+        return iter(())  # its own fails on a WWW-Authenticate of one word
+
+    def _normalize_headers(self, headers: Mapping[str, str]) -> dict[str, str]:
+        return Headers(headers)  # its own takes values for templates of regular expressions
 
 
 def is_lasting(error: ConnectionFailed) -> bool:
     """Whether trying again can't help."""
-    return isinstance(error.__cause__, ssl.SSLCertVerificationError)
+    cause = error.__cause__
+    if isinstance(cause, ProxyRefused):
+        return cause.is_lasting()
+    return isinstance(cause, ssl.SSLCertVerificationError)
 
 
-def open_http(limits: Limits, reply_limit: int) -> httplib2.Http:
-    """One thread's httplib2, of which only the URL handling and the pool of connections work."""
-    import httplib2
-
-    class Http(httplib2.Http):
-        def _conn_request(  # its own resends a POST, and reads without bounds
-            self, conn: Connection, uri: str, method: str, body: Body, headers: dict[str, str]
-        ) -> tuple[httplib2.Response, bytes]:
-            received, content = conn.exchange(method, uri, headers, body, reply_limit)
-            response = httplib2.Response(received)
-            if response.pop("content-encoding", ""):
-                response["content-length"] = str(len(content))
-            return response, content
-
-        def _auth_from_challenge(self, *challenge: Any) -> Iterator[Any]:
-            return iter(())  # its own fails on a WWW-Authenticate of one word
-
-        def _normalize_headers(self, headers: Mapping[str, str]) -> dict[str, str]:
-            return dict(headers)  # its own takes values for templates of regular expressions
-
-    opened = Http(timeout=limits, proxy_info=None)  # type: ignore[arg-type]
-    opened.follow_redirects = False
-    return opened
-
-
-def send(
-    opened: httplib2.Http, method: str, url: str, headers: Mapping[str, str], body: Body
-) -> tuple[httplib2.Response, bytes]:
-    """Send one request through ``open_http``'s, and read its reply. Raises as exchange does."""
-    kind = TlsConnection if url.startswith("https:") else Connection
-    answer: tuple[httplib2.Response, bytes] = opened.request(
-        url, method, body, headers, connection_type=kind
-    )
-    return answer
-
-
-def _addresses(host: str, port: int, limits: Limits) -> list[Any]:
-    """What getaddrinfo says. It has no time limit of its own, so a thread waits for it."""
-    answers: queue.SimpleQueue[Any] = queue.SimpleQueue()
-
-    def ask() -> None:
-        try:
-            answers.put(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
-        except OSError as error:  # to be raised in the thread that asked
-            answers.put(error)
-
-    threading.Thread(target=ask, daemon=True).start()
-    try:
-        answer = answers.get(timeout=limits.step())
-    except queue.Empty:
-        raise socket.timeout from None
-    if isinstance(answer, Exception):
-        raise answer
-    return list(answer)
-
-
-def _dialled(address: Any, limits: Limits) -> socket.socket:
-    family, kind, protocol, _, where = address
-    sock = socket.socket(family, kind, protocol)
-    try:
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        sock.settimeout(limits.step())
-        sock.connect(where)
-    except OSError:  # the socket is nobody's
-        sock.close()
-        raise
-    return sock
-
-
-def _arrived(sock: socket.socket) -> bytes | None:
-    """The first byte of what the peer has sent unasked; b"" where it hung up, None for nothing."""
-    sock.settimeout(0)
-    try:
-        return sock.recv(1)
-    except (BlockingIOError, ssl.SSLWantReadError):  # nothing, or nothing but a TLS ticket
-        return None
-    except OSError:
-        return b""
+def _bare(error: E) -> E:
+    """Without its frames and what it came of: they hold parts of requests and replies."""
+    error.__cause__ = error.__context__ = None
+    return error.with_traceback(None)
 
 
 def _pieces(body: Body, length: int) -> Iterator[bytes]:

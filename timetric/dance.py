@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import MutableMapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
 from timetric.auth import TOKEN_NAMES, OAuth
 from timetric.exceptions import BadRequest, ConfigError, NotAuthorized
 from timetric.oauth1 import Token
+from timetric.request import Request
 
 if TYPE_CHECKING:
     from timetric.client import TimetricClient
@@ -28,7 +29,8 @@ def authorize_url(client: TimetricClient, token: Token | None, callback: str | N
 
 
 def access_token(client: TimetricClient, token: Token, verifier: str | None) -> Token:
-    config, oauth = _writable(client.config), _oauth(client)
+    _check_writable(client)
+    oauth = _oauth(client)
     further = {"oauth_verifier": verifier} if verifier else {}
     try:
         granted = _exchange(client, "oauth/access_token/", token, **further)
@@ -37,12 +39,12 @@ def access_token(client: TimetricClient, token: Token, verifier: str | None) -> 
             raise
         raise _without_verifier(error) from error
     oauth.token = granted
-    _save(granted, config)
+    _save(granted, client)
     return granted
 
 
 def authorize(client: TimetricClient, open_browser: bool, timeout: float) -> Token:
-    _writable(client.config)
+    _check_writable(client)
     if not open_browser:
         return _by_pin(client)
     import webbrowser
@@ -71,10 +73,11 @@ def _by_pin(client: TimetricClient) -> Token:
 
 def _exchange(client: TimetricClient, path: str, token: Token | None, **oauth: str) -> Token:
     strategy = _oauth(client)
-    _, body = client.request(
-        "POST", path, sign=lambda request: strategy.sign_with(token, request, **oauth)
-    )
-    return Token.from_string(body.decode("utf-8", "replace"))
+
+    def sign(request: Request) -> Request:
+        return strategy.sign_with(token, request, **oauth)
+
+    return Token.from_string(client.request("POST", path, sign=sign)[1].decode("utf-8", "replace"))
 
 
 def _oauth(client: TimetricClient) -> OAuth:
@@ -93,16 +96,15 @@ def _without_verifier(error: NotAuthorized | BadRequest) -> NotAuthorized:
     )
 
 
-def _writable(config: Any) -> MutableMapping[str, Any]:
-    """The config. Raises ConfigError before a token is made that could not be kept."""
-    if not isinstance(config, MutableMapping):
+def _check_writable(client: TimetricClient) -> None:
+    """Raises ConfigError before a token is made that could not be kept."""
+    if not isinstance(client.config, MutableMapping):
         raise ConfigError("the config can't be changed, so no access token can be kept in it")
-    return config
 
 
-def _save(token: Token, config: MutableMapping[str, Any]) -> None:
+def _save(token: Token, client: TimetricClient) -> None:
     try:
-        config.update(zip(TOKEN_NAMES[0], (token.key, token.secret)))
+        client.config.update(zip(TOKEN_NAMES[0], (token.key, token.secret)))  # type: ignore[attr-defined]
     except (OSError, ValueError) as error:  # a shelf that is read only or closed, a full disk
         raise ConfigError(
             f"the config can't keep the access token, which is client.auth.token: {error}"

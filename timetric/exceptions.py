@@ -5,6 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 
+class InsecureWarning(UserWarning):
+    """A secret can be read by others: on its way, or in a file."""
+
+
 class TimetricClientError(Exception):
     """The root of all errors of this library.
 
@@ -25,6 +29,19 @@ class TimetricClientError(Exception):
         self.status = status
         self.request_id = request_id
         self.response = response
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """With all its attributes into another process, whatever its class's __init__ wants."""
+        return _restored, (type(self), self.args, self.__dict__)
+
+
+def _restored(
+    kind: type[TimetricClientError], args: tuple[Any, ...], attributes: dict[str, Any]
+) -> TimetricClientError:
+    error = kind.__new__(kind, *args)
+    error.args = args
+    error.__dict__.update(attributes)
+    return error
 
 
 class ConfigError(TimetricClientError, ValueError):

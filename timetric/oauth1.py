@@ -41,6 +41,7 @@ class Token:
         """Of the form-encoded answer to a token request. Raises BadReply."""
         values = dict(parse_qsl(text))
         if "oauth_token" not in values or "oauth_token_secret" not in values:
+            del text, values  # half of a secret, which a traceback with locals would show
             raise BadReply("the reply to a token request holds no token; is this a timetric url?")
         return cls(values["oauth_token"], values["oauth_token_secret"])
 

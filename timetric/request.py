@@ -9,6 +9,8 @@ from typing import BinaryIO, Union
 #: Bytes, or a seekable binary file of which everything from its start is sent.
 Body = Union[bytes, BinaryIO]
 
+_SECRET = {"authorization", "proxy-authorization", "cookie"}
+
 
 @dataclass(frozen=True)
 class Request:
@@ -22,3 +24,22 @@ class Request:
     url: str
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     body: Body = field(default=b"", repr=False)
+
+
+class Headers(dict[str, str]):
+    """Headers whose repr shows no credentials: tracebacks may show the locals of every frame."""
+
+    def __repr__(self) -> str:
+        return repr({name: "***" if name in _SECRET else text for name, text in self.items()})
+
+
+class Head(bytes):
+    """The bytes ahead of a request's body, which are not shown for the same reason."""
+
+    @classmethod
+    def of(cls, method: str, target: str, headers: Mapping[str, str]) -> Head:
+        lines = [f"{method} {target} HTTP/1.1", *map(": ".join, headers.items()), "", ""]
+        return cls("\r\n".join(lines), "latin-1")
+
+    def __repr__(self) -> str:
+        return f"<Head of {len(self)} bytes>"

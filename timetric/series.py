@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING
+from copy import copy
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import simplejson
@@ -42,6 +43,12 @@ class Series:
 
     def __hash__(self) -> int:
         return hash(self.url)
+
+    def within(self, deadline: float | None = None, **limits: Any) -> Series:
+        """This series with other limits, as of TimetricClient.within: ``s.within(2).latest()``."""
+        other = copy(self)
+        other.client = self.client.within(deadline, **limits)
+        return other
 
     # reading
 

@@ -2,57 +2,33 @@
 
 from __future__ import annotations
 
-import logging
-import os
-import random
 import re
-import threading
 import time
-from calendar import timegm
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from copy import copy
 from dataclasses import replace
+from functools import lru_cache
 from io import SEEK_END
-from typing import TYPE_CHECKING, Any
+from itertools import count
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
-
-import simplejson
 
 from timetric.exceptions import (
     BadRequest,
-    ConfigError,
-    Conflict,
     ConnectionFailed,
-    Forbidden,
-    NotAuthorized,
-    NotFound,
     RateLimited,
-    ServiceError,
     ServiceUnavailable,
     TimetricClientError,
-    TooLarge,
 )
 from timetric.limits import Limits
-from timetric.request import Body, Request
+from timetric.pool import Pool
+from timetric.refusal import error_of
+from timetric.request import Body, Headers, Request
 
 if TYPE_CHECKING:
     import httplib2
 
-logger = logging.getLogger("timetric")
-
-_ERRORS: dict[int, type[TimetricClientError]] = {
-    400: BadRequest,
-    401: NotAuthorized,
-    403: Forbidden,
-    404: NotFound,
-    409: Conflict,
-    411: BadRequest,
-    412: Conflict,
-    413: TooLarge,
-    415: BadRequest,
-    422: BadRequest,
-    429: RateLimited,
-    503: ServiceUnavailable,
-}
+    from timetric.connection import Http
 
 #: Methods that may be done twice (RFC 9110, 9.2.2), and statuses after which that is all one knows.
 _IDEMPOTENT = {"GET", "HEAD", "PUT", "DELETE"}
@@ -62,15 +38,17 @@ _BODILESS = {"GET", "HEAD", "DELETE"}
 _BACKOFF = 0.2  # seconds: the bound of the first wait, doubled for each further one
 
 _URL = re.compile(r"https?://[^\x00-\x20\x7f\\/?#@]+([/?][!-~]*)?")
+_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # of a method or a header (RFC 9110, 5.6.2)
 _HEADER = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
 
 
 class Transport:
-    """Sends requests over httplib2, one connection a thread. Safe to share between threads.
+    """Sends requests over httplib2. Safe to share between threads, and across a fork.
 
-    ``timeout`` bounds one network step, ``deadline`` a whole call with its retries and waits, all
-    in seconds. A service that asks to wait for longer than ``max_wait`` gets no retry. A reply may
-    have ``reply_limit`` bytes. No proxy is used, and no redirect followed.
+    Each call has a connection of its own, kept for a later one. ``timeout``, ``deadline``,
+    ``retries`` and ``max_wait`` are those of Limits. A reply may have ``reply_limit`` bytes.
+    ``ca_certs`` names authorities to trust in place of the system's. The environment's proxies
+    are used, and no redirect is followed.
     """
 
     def __init__(
@@ -81,82 +59,100 @@ class Transport:
         retries: int = 4,
         max_wait: float = 15.0,
         reply_limit: int = 1 << 30,
+        ca_certs: str | None = None,
     ) -> None:
-        if timeout <= 0 or deadline <= 0:
-            raise ConfigError("timeout and deadline are seconds, and must be above 0")
-        self.timeout = timeout
-        self.deadline = deadline
-        self.retries = retries
-        self.max_wait = max_wait
-        self.reply_limit = reply_limit
-        self._local = threading.local()
+        self.limits = Limits(timeout, deadline, retries, max_wait).checked()
+
+        def open_http() -> Http:
+            from timetric.connection import Http
+
+            return Http(ca_certs, reply_limit)
+
+        self._pool = Pool(open_http)
+
+    def within(self, **limits: float | None) -> Transport:
+        """The same, over the same connections, with other limits; None leaves one as it is."""
+        given = {name: limit for name, limit in limits.items() if limit is not None}
+        other = copy(self)
+        other.limits = self.limits._replace(**given).checked()  # type: ignore[arg-type]
+        return other
 
     def close(self) -> None:
         """Close the connections of all threads; one in use is closed when its call ends."""
-        self._local = threading.local()  # a connection that nobody holds closes itself
+        self._pool.close()
 
     def send(
-        self, request: Request, sign: Callable[[Request], Request]
+        self,
+        request: Request,
+        sign: Callable[[Request], Request],
+        cure: Callable[[TimetricClientError], bool] | None = None,
     ) -> tuple[httplib2.Response, bytes]:
         """Signs anew and sends; 2xx is returned, all else raises.
 
         ``sign`` gets the finished request before each attempt, and may change its URL and headers.
-        Raises ConnectionFailed, DeadlineExceeded, BadReply, or the error of the reply's status.
+        ``cure`` is asked of an error whether it has put right what led to it, so that the request
+        can be sent again at once; it does so once. Raises ConnectionFailed, DeadlineExceeded,
+        BadReply, or the error of the reply's status.
         """
         finished = _finished(request)
-        opened, limits = self._open()
-        limits.start()
-        attempt = 0
-        while True:
-            try:
-                return _attempt(opened, sign(finished))
-            except TimetricClientError as error:  # perhaps it may be tried again
-                wait = self._wait(finished.method, error, attempt)
-                if wait is None or wait >= limits.left():
-                    raise
-                _tell(finished, error, wait)
-            time.sleep(wait)
-            attempt += 1
-
-    def _open(self) -> tuple[httplib2.Http, Limits]:
-        """This thread's; a forked process opens its own."""
-        from timetric.connection import open_http
-
-        local = self._local
-        if getattr(local, "process", None) != os.getpid():
-            local.limits = Limits(self.timeout, self.deadline)
-            local.opened = open_http(local.limits, self.reply_limit)
-            local.process = os.getpid()
-        return local.opened, local.limits
+        with self._pool.borrowed() as http:
+            http.countdown.start(self.limits.timeout, self.limits.deadline)
+            for attempt in count():
+                try:
+                    return _attempt(http, sign(finished))
+                except TimetricClientError as error:  # perhaps it may be tried again
+                    cured = cure is not None and cure(error)
+                    wait = 0.0 if cured else self._wait(finished.method, error, attempt)
+                    if wait is None or wait >= http.countdown.left():
+                        raise
+                    _tell(finished, error, wait)
+                cure = None if cured else cure
+                time.sleep(wait)
+        raise AssertionError("count() has no end")
 
     def _wait(self, method: str, error: TimetricClientError, attempt: int) -> float | None:
-        """Seconds until the request may be tried again; None where it may not."""
-        if attempt >= self.retries or not _may_repeat(method, error):
+        """Seconds until the request may be tried again; None where it may not.
+
+        As long as the service asks for, or else by "full jitter", so that those who failed
+        together don't come back together.
+        """
+        limits = self.limits
+        if attempt >= limits.retries or not _may_repeat(method, error):
             return None
         asked: float | None = getattr(error, "retry_after", None)
-        if asked is None:
-            return random.uniform(0, min(self.max_wait, _BACKOFF * 2**attempt))
-        return asked if asked <= self.max_wait else None
+        if asked is not None:
+            return asked if asked <= limits.max_wait else None
+        from random import uniform  # slow to import
+
+        return uniform(0, min(limits.max_wait, _BACKOFF * 2 ** min(attempt, 30)))
 
 
 def _finished(request: Request) -> Request:
     """With the headers that describe the body. Raises BadRequest for what can't be sent."""
-    if not _is_address(request.url):
+    if not _NAME.fullmatch(request.method):
+        raise BadRequest(f"{request.method!r} is no method of HTTP")
+    headers = Headers({"accept-encoding": "gzip, deflate", **request.headers})
+    length = _length(request.body)
+    if length or request.method not in _BODILESS:
+        headers["content-length"] = str(length)
+    return _checked(replace(request, headers=headers))
+
+
+def _checked(request: Request) -> Request:
+    """Itself. Raises BadRequest for a URL or a header that can't be sent."""
+    if not is_address(request.url):
         raise BadRequest(
             f"the URL of a {request.method} is no http or https address, "
             "or holds a character that must be percent-encoded"
         )
-    headers = {"accept-encoding": "gzip, deflate", **request.headers}
-    length = _length(request.body)
-    if length or request.method not in _BODILESS:
-        headers["content-length"] = str(length)
-    for name, value in headers.items():
-        if not _HEADER.fullmatch(value):
-            raise BadRequest(f"the header {name} holds a character that no header may hold")
-    return replace(request, headers=headers)
+    for name, value in request.headers.items():
+        if not (_NAME.fullmatch(name) and _HEADER.fullmatch(value)):
+            raise BadRequest(f"the header {name!r} holds a character that no header may hold")
+    return request
 
 
-def _is_address(url: str) -> bool:
+@lru_cache(maxsize=64)  # each attempt asks twice, most often of a series that was asked before
+def is_address(url: str) -> bool:
     if not _URL.fullmatch(url):
         return False
     try:
@@ -173,12 +169,10 @@ def _length(body: Body) -> int:
     return body.tell()
 
 
-def _attempt(opened: httplib2.Http, signed: Request) -> tuple[httplib2.Response, bytes]:
-    from timetric.connection import send
-
-    response, content = send(opened, signed.method, signed.url, signed.headers, signed.body)
+def _attempt(http: Http, signed: Request) -> tuple[httplib2.Response, bytes]:
+    response, content = http.send(_checked(signed))
     if not 200 <= response.status < 300:
-        raise _error(signed, response, content)
+        raise error_of(signed, response, content)
     return response, content
 
 
@@ -193,72 +187,9 @@ def _may_repeat(method: str, error: TimetricClientError) -> bool:
 
 
 def _tell(request: Request, error: TimetricClientError, wait: float) -> None:
+    import logging  # slow to import
+
     reason = f"HTTP {error.status}" if error.status else error.detail
     path = urlsplit(request.url).path
+    logger = logging.getLogger("timetric")
     logger.info("retrying %s %s in %.1f s: %s", request.method, path, wait, reason)
-
-
-def _error(request: Request, response: httplib2.Response, content: bytes) -> TimetricClientError:
-    """The error that a reply's status stands for."""
-    status = response.status
-    problem = _problem(response, content)
-    other = ServiceError if status >= 500 else TimetricClientError
-    error = _ERRORS.get(status, other)(
-        _detail(request, response, problem),
-        status=status,
-        request_id=response.get("request-id"),
-        response=response,
-    )
-    if isinstance(error, BadRequest) and type(problem.get("line")) is int:
-        error.line = problem["line"]
-    if isinstance(error, (RateLimited, ServiceUnavailable)):
-        error.retry_after = _retry_after(response.get("retry-after", ""))
-    return error
-
-
-def _problem(response: httplib2.Response, content: bytes) -> Mapping[str, Any]:
-    """What the service says of an error (RFC 9457); empty where it says nothing of the kind."""
-    if not response.get("content-type", "").startswith("application/problem+json"):
-        return {}
-    try:
-        problem = simplejson.loads(content, allow_nan=True)
-    except (ValueError, RecursionError):  # no JSON, or JSON made to harm
-        return {}
-    return problem if isinstance(problem, dict) else {}
-
-
-def _detail(request: Request, response: httplib2.Response, problem: Mapping[str, Any]) -> str:
-    url = urlsplit(request.url)
-    plain = f"HTTP {response.status} {response.reason}: {request.method} {url.path}"
-    told = problem.get("detail") or problem.get("title")
-    detail = told if told and isinstance(told, str) else plain
-    if response.status == 401:
-        return f"{url.scheme}://{url.netloc} refused the credentials: {detail}"
-    if 300 <= response.status < 400:
-        target = _without_query(response.get("location", ""))
-        return f"{plain} was redirected to {target}; no redirect is followed, so correct the url"
-    return detail
-
-
-def _without_query(location: str) -> str:
-    """The host and path of a Location, which may hold secrets elsewhere."""
-    try:
-        parts = urlsplit(location)
-    except ValueError:  # such as an unclosed bracket
-        return "an address that is none"
-    return f"{parts.netloc.rpartition('@')[2]}{parts.path}" or "nowhere"
-
-
-def _retry_after(value: str) -> float | None:
-    """Seconds, from seconds or a date in GMT (RFC 9110, 10.2.3); None where it is neither."""
-    if value.isascii() and value.isdigit():
-        return float(value)
-    from email.utils import parsedate
-
-    date = parsedate(value)
-    if date is None:
-        return None
-    try:
-        return max(0.0, timegm(date) - time.time())
-    except (ValueError, OverflowError):  # a year past the calendar's
-        return None

@@ -7,12 +7,11 @@ a temporary file, so that nothing is sent of data that turns out to be bad, and 
 from __future__ import annotations
 
 import io
-import secrets
-import shutil
+import os
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from tempfile import SpooledTemporaryFile
-from typing import BinaryIO, cast
+from functools import partial
+from typing import IO, BinaryIO, cast
 
 from timetric.exceptions import InvalidPoint
 from timetric.points import format_csv, to_points
@@ -31,7 +30,7 @@ def csv_file(data: object) -> Iterator[BinaryIO]:
     if _is_rewindable(data):
         yield cast(BinaryIO, data)
         return
-    with SpooledTemporaryFile(max_size=_MEMORY) as spool:
+    with _spool() as spool:
         for piece in _pieces(data):
             spool.write(piece)
         yield cast(BinaryIO, spool)
@@ -42,8 +41,8 @@ def multipart_file(
     fields: Iterable[tuple[str, str]], files: Mapping[str, object]
 ) -> Iterator[tuple[str, BinaryIO]]:
     """The Content-Type and body of a multipart form (RFC 7578) of text fields and CSV files."""
-    boundary = secrets.token_hex(16)
-    with SpooledTemporaryFile(max_size=_MEMORY) as spool:
+    boundary = os.urandom(16).hex()
+    with _spool() as spool:
         for name, text in fields:
             spool.write(_part(boundary, name) + b"\r\n" + text.encode("utf-8") + b"\r\n")
         for name, data in files.items():
@@ -51,10 +50,16 @@ def multipart_file(
             spool.write(b"Content-Type: text/csv\r\n\r\n")
             with csv_file(data) as file:
                 file.seek(0)
-                shutil.copyfileobj(file, spool, _PIECE)
+                spool.writelines(iter(partial(file.read, _PIECE), b""))
             spool.write(b"\r\n")
         spool.write(f"--{boundary}--\r\n".encode())
         yield f"multipart/form-data; boundary={boundary}", cast(BinaryIO, spool)
+
+
+def _spool() -> IO[bytes]:
+    from tempfile import SpooledTemporaryFile  # slow to import
+
+    return SpooledTemporaryFile(max_size=_MEMORY)
 
 
 def _part(boundary: str, name: str, filename: str | None = None) -> bytes:

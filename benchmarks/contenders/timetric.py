@@ -26,8 +26,9 @@ class TimetricSession:
     def __init__(self, config: dict[str, str], paths: dict[str, str]) -> None:
         token = f"{config['apitoken_key']}:{config['apitoken_secret']}".encode()
         authorization = "Basic " + base64.b64encode(token).decode()
-        self._wire = Wire(urlsplit(config["url"]).netloc, {"Authorization": authorization})
-        self._config = config
+        self.headers = {"Authorization": authorization}
+        self._wire = Wire(urlsplit(config["url"]).netloc, self.headers)
+        self.config = config
         self._paths = paths  # where the service has put each series
 
     def bodies(self, series: str, points: Points) -> list[bytes]:
@@ -47,6 +48,9 @@ class TimetricSession:
     def latest(self, series: str, t: float) -> bytes:
         return self._wire.get(f"{self._paths[series]}value/json/")
 
+    def id(self, series: str) -> str:
+        return self._paths[series].split("/")[2]
+
     def read(self, series: str, start: float, end: float) -> bytes:
         # ``after`` is exclusive, so a microsecond earlier
         return self._wire.get(f"{self._paths[series]}csv/?after={start - 1e-6!r}&end={end!r}")
@@ -65,8 +69,8 @@ class TimetricSession:
         return csv.count(b"\n")
 
     def tuples(self, series: str) -> list[timetric.Point]:
-        with timetric.TimetricClient(self._config) as client:
-            return list(client.series(self._paths[series].split("/")[2]))
+        with timetric.TimetricClient(self.config) as client:
+            return list(client.series(self.id(series)))
 
     def settle(self) -> None:
         """Nothing to wait for: what was acknowledged can be read."""
