@@ -44,6 +44,7 @@ client
 __init__
 
 server.columns server.metadata server.problem server.names server.attempts server.receipt
+server.limits server.slots server.pace
 server.blocks server.buckets server.intake server.unpacked
 server.aggregates server.thinning
 server.storage.errors server.storage.accounts
@@ -57,7 +58,7 @@ server.callback server.signature server.password server.cookie
 server.assets
 server.fields server.pages server.identity server.formats server.compression server.caching
 server.item
-server.access server.session server.selection server.terms
+server.access server.session server.selection server.terms server.rates
 server.cors server.router server.overview
 server.reading server.series server.search server.oauth server.description server.writes
 server.account.form server.account.agent
@@ -74,16 +75,17 @@ server.openapi.document
 server.openapi
 server.app
 server
+server.connection
 server.serve
 
-demo store
+demo store flags
 admin
 commands
 cli
 __main__
 """
 
-COMMAND_LINE = {"cli", "commands", "admin", "store", "demo", "__main__"}
+COMMAND_LINE = {"cli", "commands", "admin", "store", "flags", "demo", "__main__"}
 PURE = {
     "timestamps",
     "points",

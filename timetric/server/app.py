@@ -6,10 +6,13 @@ import errno
 import logging
 import re
 import sys
+import time
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from email.utils import formatdate
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from threading import BoundedSemaphore
+from typing import TYPE_CHECKING, Any, cast
 
 from falcon import App, HTTPError, Request, Response
 
@@ -25,11 +28,14 @@ from timetric.server.credentials import Random
 from timetric.server.description import MetadataResource
 from timetric.server.identity import ApiToken, Identity, OAuthSignature
 from timetric.server.keyring import Keyring
+from timetric.server.limits import Limits
 from timetric.server.metadata import BadMetadata
 from timetric.server.oauth import AccessTokenResource, AuthorizeResource, RequestTokenResource
 from timetric.server.openapi import OpenApiResource
+from timetric.server.pace import Pace
 from timetric.server.pages import PageProblem, Viewers, is_for_a_person, show_problem
-from timetric.server.problem import Problem
+from timetric.server.problem import STAMPS, Problem
+from timetric.server.rates import Rates
 from timetric.server.reading import PointsResource, ValueResource
 from timetric.server.router import Router
 from timetric.server.search import DescriptionResource, HomeResource, SearchResource
@@ -37,6 +43,7 @@ from timetric.server.series import CreateResource, SeriesResource
 from timetric.server.session import Sessions
 from timetric.server.signature import Signatures
 from timetric.server.site import Site
+from timetric.server.slots import Slots, is_upload
 from timetric.server.storage import (
     Busy,
     Changed,
@@ -90,8 +97,8 @@ _ID = "timetric.request_id"  # where the request's environ holds it
 
 _NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
-#: How much of a body that nobody wants is read, in bytes.
-_UNWANTED = 1 << 30
+#: How much of a body that nobody wants is read, in bytes, for how many seconds, of how many.
+_UNWANTED, _PATIENCE, _DRAINS = 1 << 30, 30, BoundedSemaphore(200)
 
 
 def build_app(
@@ -100,18 +107,20 @@ def build_app(
     site: Site,
     clock: Callable[[], float],
     random: Random,
-    max_body: int,
+    limits: Limits,
     signup: Quota | None,
 ) -> WSGIApplication:
     """The whole app; the arguments are create_app's."""
     app = App(router=Router())
     app.add_middleware([CachingDefaults(), BodyKeeper(), site, Compression()])
     app.req_options.strip_url_path_trailing_slash = True  # so no route has one
-    usage = Usage(clock)
+    usage, max_body = Usage(clock), limits.max_body
     signatures = Signatures(storage.grants, keyring, usage, clock, max_body)
     sessions = Sessions(storage.accounts, usage, clock, random, signup)
     app.add_middleware(Viewers(sessions.user))
     identity = Identity(ApiToken(storage.accounts, usage, clock), OAuthSignature(signatures))
+    if limits.rate or limits.anonymous_rate:
+        app.add_middleware(Rates(limits, identity, sessions.user, clock))
     access = Access(storage, identity)
     caching = Caching(clock)
     app.add_route("/create", CreateResource(storage, access, clock, random, max_body))
@@ -146,7 +155,9 @@ def build_app(
     app.add_error_handler((Problem, *_PROBLEMS), _answer)
     app.add_error_handler(Exception, _pass_on)
     app.add_error_handler(OSError, _answer_disk)
-    return Frame(app, clock, random)
+    slots = Slots(cast("WSGIApplication", app), limits.max_uploads)
+    paced = Pace(slots, limits.min_speed)
+    return Frame(paced, clock, random)
 
 
 def _answer(req: Request, resp: Response, error: Exception, params: dict[str, Any]) -> None:
@@ -202,9 +213,7 @@ def _pass_on(req: Request, resp: Response, error: Exception, params: dict[str, A
 class Frame:
     """The outermost frame: what stands on each reply, and a reply whatever went wrong."""
 
-    def __init__(
-        self, app: App[Request, Response], clock: Callable[[], float], random: Random
-    ) -> None:
+    def __init__(self, app: WSGIApplication, clock: Callable[[], float], random: Random) -> None:
         self._app = app
         self._clock = clock
         self._random = random
@@ -213,6 +222,7 @@ class Frame:
         request_id = environ[_ID] = self._random(8).hex()
         stamps = [("Request-Id", request_id), ("X-Content-Type-Options", "nosniff")]
         stamps += cors.headers(environ)
+        environ[STAMPS] = stamps
         statuses: list[int] = []
 
         def start(status: str, headers: Any, exc_info: Any = None) -> Any:
@@ -227,7 +237,12 @@ class Frame:
             method, path = environ["REQUEST_METHOD"], _shown(environ["PATH_INFO"])
             log.exception("request %s failed: %s %r", request_id, method, path)
             reply = _own_fault(start)
-        return _and_drain(reply, environ) if statuses[-1] >= 400 else reply
+        if statuses[-1] < 400:
+            return reply
+        if is_upload(environ) or "HTTP_TRANSFER_ENCODING" in environ:
+            return _and_drain(reply, environ)
+        _drain(environ)  # ahead of the reply, so that one that comes too slowly can be ended
+        return reply
 
 
 @lru_cache(maxsize=1)
@@ -246,6 +261,17 @@ def _own_fault(start_response: StartResponse) -> list[bytes]:
 def _and_drain(reply: Iterable[bytes], environ: WSGIEnvironment) -> Iterator[bytes]:
     """The reply, then what the peer is still sending; cut off there, it would not see the reply."""
     yield from reply
-    left = _UNWANTED if environ.get("wsgi.input_terminated") else 0
-    while left > 0 and environ["wsgi.input"].read(PIECE):
-        left -= PIECE
+    _drain(environ)
+
+
+def _drain(environ: WSGIEnvironment) -> None:
+    """Read what nobody wants; where many send it, the others are cut off."""
+    if not environ.get("wsgi.input_terminated") or not _DRAINS.acquire(blocking=False):
+        return
+    left, end = _UNWANTED, time.monotonic() + _PATIENCE
+    try:  # the peer may break off too
+        with suppress(Problem):  # it comes too slowly
+            while left > 0 and time.monotonic() < end and environ["wsgi.input"].read(PIECE):
+                left -= PIECE
+    finally:
+        _DRAINS.release()

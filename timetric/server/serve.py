@@ -22,6 +22,7 @@ from granian.http import HTTP1Settings
 from granian.server.mp import MPServer
 
 from timetric.server import create_app
+from timetric.server.connection import give_ends
 from timetric.server.keyring import open_keyring
 from timetric.server.storage import Quota, open_storage
 
@@ -59,7 +60,10 @@ class Tls(NamedTuple):
 
 
 class Settings(NamedTuple):
-    """What the service works with. ``base_url`` and what follows the key file are create_app's."""
+    """What the service works with. ``base_url`` and what follows the key file are create_app's.
+
+    ``limits`` are further arguments of create_app, by name.
+    """
 
     directory: Path
     durability: str
@@ -67,6 +71,7 @@ class Settings(NamedTuple):
     secret_key_file: Path
     trust_proxy: list[str] | None
     signup: Quota | None
+    limits: dict[str, Any]
 
 
 def find_address(host: str, port: int) -> Address:
@@ -183,6 +188,7 @@ def load(address: Address, settings: Settings) -> WSGIApplication:
         hosts=(address.ip,),
         trust_proxy=settings.trust_proxy,
         signup=settings.signup,
+        **settings.limits,
     )
 
 
@@ -199,6 +205,7 @@ def _start(
     logging.basicConfig(format="%(asctime)s %(message)s", level=logging.WARNING)
     logging.getLogger("timetric").setLevel(logging.INFO)
     threading.Thread(target=_end_with_parent, daemon=True).start()
+    give_ends()
     connect = partial(_connection, address, tls)
     threading.Thread(target=_call_when_answering, args=(connect, ready), daemon=True).start()
     return load()
