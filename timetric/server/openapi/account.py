@@ -44,7 +44,7 @@ def _send(
     summary: str, *parameters: Parameter, body: dict[str, Any] | None = None, bad: Any = ()
 ) -> Operation:
     is_one = any(each["in"] == "path" for each in parameters)
-    statuses = (403, 404, 411, 415, *bad) if is_one else (403, 411, 415, *bad)
+    statuses = (403, 404, 408, 411, 415, *bad) if is_one else (403, 408, 411, 415, *bad)
     return operation(summary, parameters, {**_PAGE, **_ON}, statuses, security=BROWSER, body=body)
 
 
@@ -59,16 +59,14 @@ _SIGNED_OUT: dict[str, dict[str, Operation]] = {
             "Sign in by name and password",
             [],
             _ON,
-            (403, 411, 415, 429),
+            (403, 408, 411, 415),
             security=NOBODY,
             body=form({**_NAME, "password": TEXT}, next=TEXT),
         ),
     },
     "/account/sign-in/{secret}/": {
-        "get": operation("A link to sign in by", [_SECRET], _PAGE, (404, 429), security=NOBODY),
-        "post": operation(
-            "Sign in by the link", [_SECRET], _PAGE, (403, 404, 429), security=NOBODY
-        ),
+        "get": operation("A link to sign in by", [_SECRET], _PAGE, (404,), security=NOBODY),
+        "post": operation("Sign in by the link", [_SECRET], _PAGE, (403, 404), security=NOBODY),
     },
     "/account/sign-out/": {
         "post": operation("Sign this browser out", [], _ON, (403,), security=NOBODY)
@@ -79,7 +77,7 @@ _SIGNED_OUT: dict[str, dict[str, Operation]] = {
             "Make an account",
             [],
             _ON,
-            (403, 409, 411, 415, 429),
+            (403, 409, 408, 411, 415),
             security=NOBODY,
             body=form({**_NAME, "password": TEXT, "again": TEXT}),
         ),
@@ -104,9 +102,7 @@ _SIGNED_IN: dict[str, dict[str, Operation]] = {
     "/account/authorized/{key}/revoke/": _asks("revoke the access"),
     "/account/password/": {
         "get": _show("The password", _DONE),
-        "post": _send(
-            "Change the password", body=form({"new": TEXT, "again": TEXT}, current=TEXT), bad=(429,)
-        ),
+        "post": _send("Change the password", body=form({"new": TEXT, "again": TEXT}, current=TEXT)),
     },
     "/account/sessions/": {"get": _show("Browsers that are signed in", _DONE)},
     "/account/sessions/{key}/end/": {"post": _send("Sign one out", _SESSION)},

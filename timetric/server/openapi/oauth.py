@@ -34,7 +34,9 @@ def _step(summary: str) -> dict[str, Operation]:
     """The parameters of OAuth stand in the header, the query or the form."""
     asked: dict[str, Any] = {
         "get": operation(summary, [], _SIGNED, (401, 403), security=APPLICATION),
-        "post": operation(summary, [], _SIGNED, (401, 403, 411, 413, 415), security=APPLICATION),
+        "post": operation(
+            summary, [], _SIGNED, (401, 403, 408, 411, 413, 415), security=APPLICATION
+        ),
     }
     return asked
 
@@ -56,7 +58,7 @@ _DECIDE = operation(
         "200": reply("HTML, with the PIN", HTML),
         "303": reply("to the application's callback", None, "Location"),
     },
-    (403, 404, 411, 413, 415),
+    (403, 404, 408, 411, 413, 415),
     security=BROWSER,
     body=form({"decision": _DECISION}, oauth_token=TEXT, oauth_callback=TEXT),
 )

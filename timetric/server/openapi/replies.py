@@ -30,12 +30,15 @@ HEADERS: dict[str, dict[str, Any]] = {
     "Retry-After": _header("seconds after which to try again", COUNT, required=True),
     "ETag": _header("version, generation and representation", required=True),
     "Last-Modified": _header("once two seconds have passed since the change"),
+    "RateLimit": _header("how many requests are left, and when all are there again"),
+    "RateLimit-Policy": _header("how many requests are answered"),
     "Link": _header("other pages"),
     "Timetric-Words": _header("no: no value of the 16-byte form is a word"),
     "Timetric-Point": _header("the point of a value or an increment, as it stands"),
     **{f"Timetric-{name}": _header(name.lower(), COUNT, required=True) for name in _RECEIPT},
 }
 
+_ON_ALL = ("Request-Id", "RateLimit", "RateLimit-Policy")
 RECEIPT = [f"Timetric-{name}" for name in _RECEIPT]
 
 #: What each status of a problem means, and the headers that come with it.
@@ -46,6 +49,7 @@ _PROBLEMS: dict[int, tuple[str, list[str]]] = {
     404: ("not there, or someone else's", []),
     405: ("not this method", ["Allow"]),
     406: ("in no form that Accept names", []),
+    408: ("the body came too slowly", []),
     409: ("in conflict with what stands, or with a write that is under way", []),
     411: ("no Content-Length", []),
     412: ("the series is not of the version that If-Match names", []),
@@ -60,14 +64,14 @@ _PROBLEMS: dict[int, tuple[str, list[str]]] = {
 }
 
 #: What any request may be answered.
-ALWAYS = (400, 421, 500, 503)
+ALWAYS = (400, 421, 429, 500, 503)
 
 #: Told by the browser itself, or before a page can be made: never as one.
 _NEVER_PAGES = {401, 421}
 
 
 def reply(description: str, content: dict[str, Any] | None = None, *headers: str) -> Reply:
-    named = {name: {"$ref": f"#/components/headers/{name}"} for name in ("Request-Id", *headers)}
+    named = {name: {"$ref": f"#/components/headers/{name}"} for name in (*_ON_ALL, *headers)}
     return {"description": description, "headers": named} | (
         {} if content is None else {"content": content}
     )

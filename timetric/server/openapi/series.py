@@ -42,7 +42,7 @@ _MULTIPART = "multipart/form-data"
 
 #: What can be wrong with a write, with one that has a body, and with one that has points in it.
 _WRITE = (401, 403, 404, 409, 412, 422, 507)
-_BODY = (411, 413, 415)
+_BODY = (408, 411, 413, 415)
 
 _MERGE: dict[str, Schema] = {"text/csv": TEXT, POINTS: BYTES}
 _REQUIRED = {name: FIELDS[name] for name in ("title", "caption")}
