@@ -80,7 +80,7 @@ def reply(description: str, content: dict[str, Any] | None = None, *headers: str
 def problems(*statuses: int) -> Replies:
     """Those of these statuses, and those of any request."""
     return {
-        str(status): {"$ref": f"#/components/responses/{_name(status)}"}
+        str(status): {"$ref": f"#/components/responses/{name_of(status)}"}
         for status in sorted({*statuses, *ALWAYS})
     }
 
@@ -92,8 +92,8 @@ def _problem(status: int) -> Reply:
     return reply(meaning, _PROBLEM | (HTML if is_shown else {}), *headers)
 
 
-def _name(status: int) -> str:
+def name_of(status: int) -> str:
     return HTTPStatus(status).phrase.title().replace(" ", "").replace("-", "")
 
 
-RESPONSES = {_name(status): _problem(status) for status in _PROBLEMS}
+RESPONSES = {name_of(status): _problem(status) for status in _PROBLEMS}
