@@ -290,7 +290,9 @@ def test_who_may(place: Place, endpoint: Endpoint, caller: str) -> None:
     for kind, expected in zip(kinds, endpoint.table[caller]):
         place.service.clock.advance(60 * 60)  # attempts to sign in are counted
         path = endpoint.sent_path(place.series[kind])
+        before = state(place)
         reply = CALLERS[caller](place, endpoint, path)
+        assert reply.status < 400 or state(place) == before
         told = OK if 200 <= reply.status < 300 else reply.status
         assert told == (OK if 200 <= expected < 300 else expected), (kind, reply)
         check_headers(endpoint, caller, reply)
@@ -298,6 +300,14 @@ def test_who_may(place: Place, endpoint: Endpoint, caller: str) -> None:
             head = CALLERS[caller](place, endpoint._replace(method="HEAD"), path)
             assert (head.status, head.body) == (reply.status, b"")
             check_headers(endpoint, caller, head)
+
+
+def state(place: Place) -> list[bytes]:
+    """What the owner's series hold and say of themselves; a refusal changes nothing of it."""
+    paths = [f"/series/{place.series[kind]}/" for kind in ("private", "public")]
+    reads = [f"{path}{end}" for path in paths for end in ("csv/", "metadata/")]
+    found = place.service.owner_sends("GET", "/search/results.thin.json?u=me")
+    return [found.body, *(place.service.owner_sends("GET", path).body for path in reads)]
 
 
 def check_headers(endpoint: Endpoint, caller: str, reply: Reply) -> None:
