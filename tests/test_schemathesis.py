@@ -26,7 +26,22 @@ NAMES = (
     "response_headers_conformance",
     "response_schema_conformance",
 )
-PATHS = json.loads(document("http://127.0.0.1/", open_signup=True))["paths"]
+DESCRIPTION = json.loads(document("http://127.0.0.1/", open_signup=True))
+PATHS = DESCRIPTION["paths"]
+#: Headers that are told of once, for all replies.
+GENERAL = {
+    "cache-control",
+    "connection",
+    "content-encoding",
+    "content-length",
+    "content-security-policy",
+    "content-type",
+    "date",
+    "referrer-policy",
+    "server",
+    "vary",
+    "x-content-type-options",
+}
 OPERATIONS = [(path, method) for path, methods in PATHS.items() for method in methods]
 POSITIVE, NEGATIVE = schemathesis.GenerationMode.POSITIVE, schemathesis.GenerationMode.NEGATIVE
 #: How many requests of each method; of others 3.
@@ -82,8 +97,22 @@ def hold(service: Service, operation: Any, who: str, many: int) -> None:
             help_along(case, series)
         reply = case.call(headers=headers, allow_redirects=False, timeout=30)
         case.validate_response(reply, checks=checks)
+        assert unknown_headers(operation, reply) == set()
 
     send()
+
+
+def unknown_headers(operation: Any, reply: Any) -> set[str]:
+    described = PATHS[operation.path][operation.method]["responses"][str(reply.status_code)]
+    if "$ref" in described:
+        name = described["$ref"].rpartition("/")[2]
+        described = DESCRIPTION["components"]["responses"][name]
+    known = {name.lower() for name in described["headers"]} | GENERAL
+    return {name for name in map(str.lower, reply.headers) if not is_cors(name)} - known
+
+
+def is_cors(name: str) -> bool:
+    return name.startswith("access-control-")
 
 
 def help_along(case: Any, series: str) -> None:

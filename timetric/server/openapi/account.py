@@ -21,7 +21,12 @@ from timetric.server.openapi.schemas import TEXT, Schema
 SIGN_UP = "/account/sign-up/"
 
 _PAGE: Replies = {"200": reply("HTML", HTML)}
-_ON: Replies = {"303": reply("the page to go on to, or the one to sign in", None, "Location")}
+_ON: Replies = {
+    "303": reply("the page to go on to, or the one to sign in", None, "Location", "Set-Cookie")
+}
+
+_IN: Replies = {"303": reply("the page to go on to", None, "Location", "Set-Cookie")}
+_IN_BY_LINK: Replies = {"200": reply("HTML", HTML, "Set-Cookie")}
 
 _KEY = path("key", "of what is one's own")
 _SESSION = path(
@@ -58,7 +63,7 @@ _SIGNED_OUT: dict[str, dict[str, Operation]] = {
         "post": operation(
             "Sign in by name and password",
             [],
-            _ON,
+            _IN,
             (403, 408, 411, 415),
             security=NOBODY,
             body=form({**_NAME, "password": TEXT}, next=TEXT),
@@ -66,17 +71,19 @@ _SIGNED_OUT: dict[str, dict[str, Operation]] = {
     },
     "/account/sign-in/{secret}/": {
         "get": operation("A link to sign in by", [_SECRET], _PAGE, (404,), security=NOBODY),
-        "post": operation("Sign in by the link", [_SECRET], _PAGE, (403, 404), security=NOBODY),
+        "post": operation(
+            "Sign in by the link", [_SECRET], _IN_BY_LINK, (403, 404), security=NOBODY
+        ),
     },
     "/account/sign-out/": {
-        "post": operation("Sign this browser out", [], _ON, (403,), security=NOBODY)
+        "post": operation("Sign this browser out", [], _IN, (403,), security=NOBODY)
     },
     SIGN_UP: {
         "get": operation("The page to sign up", [], _PAGE, security=NOBODY),
         "post": operation(
             "Make an account",
             [],
-            _ON,
+            _IN,
             (403, 409, 408, 411, 415),
             security=NOBODY,
             body=form({**_NAME, "password": TEXT, "again": TEXT}),

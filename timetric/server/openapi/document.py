@@ -16,6 +16,11 @@ A home for time series on the web.
 
 Paths are served with or without their last slash. An address that does not take a method answers
 405, with Allow. Errors are problem documents (RFC 9457), and pages for a browser.
+
+Every reply tells Date, Cache-Control and Vary, and X-Content-Type-Options: nosniff. Text is packed,
+with Content-Encoding: gzip, for those who take it. Pages have a Content-Security-Policy and a
+Referrer-Policy. A reply to a read without credentials of what anybody may read has
+Access-Control-Allow-Origin: *.
 """
 
 _SECURITY = {

@@ -32,6 +32,7 @@ HEADERS: dict[str, dict[str, Any]] = {
     "Last-Modified": _header("once two seconds have passed since the change"),
     "RateLimit": _header("how many requests are left, and when all are there again"),
     "RateLimit-Policy": _header("how many requests are answered"),
+    "Set-Cookie": _header("the session of the browser, or its end"),
     "Link": _header("other pages"),
     "Timetric-Words": _header("no: no value of the 16-byte form is a word"),
     "Timetric-Point": _header("the point of a value or an increment, as it stands"),
