@@ -20,10 +20,12 @@ SERVER = [
     "orjson>=3.11.9,<4" + SERVICE,  # older ones write 1e16, where repr and the client write 1e+16
     'pcodec>=1.0.4,<1.1 ; python_version == "3.10"',  # later ones have no wheel for it
     'pcodec>=1.1,<2 ; python_version >= "3.11"',
+    "prometheus_client>=0.20,<1" + SERVICE,
     "tzdata>=2024.1" + SERVICE,  # time zones and their names, which not every machine has
 ]
 ARROW = ["pyarrow>=15" + SERVICE]  # reads large uploads twice as fast
 PANDAS = ["pandas>=2"]
+PROGRESS = ["tqdm>=4.60"]
 TEST = [
     "build>=1.2",
     "feedparser>=6",
@@ -87,8 +89,9 @@ setup(
         "server": SERVER,
         "arrow": ARROW,
         "pandas": PANDAS,
+        "progress": PROGRESS,
         "test": TEST,
-        "all": OAUTH + SERVER + ARROW + PANDAS,
+        "all": OAUTH + SERVER + ARROW + PANDAS + PROGRESS,
     },
     entry_points={"console_scripts": ["timetric = timetric.cli:main"]},
 )

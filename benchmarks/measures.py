@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
-from benchmarks import calls, reads, searches, space, uploads, writes
+from benchmarks import calls, reads, searches, space, updates, uploads, writes
 from benchmarks.stage import Actor, Stage
 
 
@@ -50,8 +50,21 @@ MEASURES = [
         "wait", "longest wait beside an upload of {huge:,}", "s", uploads.longest_wait, wanted=0.5
     ),
     Measure("wait-upload", "that upload", "s", uploads.upload_beside),
-    Measure("tuples", "{large:,} as tuples, by the Python client", "s", reads.tuples),
-    Measure("tuples-csv", "the same CSV by csv.reader", "s", reads.tuples_by_csv),
+    Measure("iterate", "iterate over {large:,} tuples, by the Python client", "s", reads.iteration),
+    Measure("iterate-csv", "... over the same as CSV, by csv.reader", "s", reads.iteration_by_csv),
+    Measure("tuples", "a list of {large:,} tuples, by the Python client", "s", reads.tuples),
+    Measure("tuples-csv", "... of the same as CSV, by csv.reader", "s", reads.tuples_by_csv),
+    Measure(
+        "iterate-memory",
+        "memory of a client that iterates over {huge:,}",
+        "MB",
+        reads.iteration_memory,
+        wanted=32,
+        once=True,
+    ),
+    Measure("update", "update of {large:,} pairs, by the client", "s", updates.update("client")),
+    Measure("update-curl", "the same CSV by curl", "s", updates.update("curl")),
+    Measure("update-over-curl", "... the one over the other", "x", updates.update("ratio"), 1.5),
     Measure(
         "client-latest",
         "client latest over bare httplib2",

@@ -6,7 +6,8 @@ import csv
 import io
 import random
 import statistics
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from typing import Any
 
 from benchmarks.clock import milliseconds, timed
 from benchmarks.contenders import Session
@@ -64,26 +65,82 @@ def means(points: Callable[[Stage], Points]) -> Callable[[Stage, Actor], float |
 
 
 def tuples(stage: Stage, actor: Actor) -> float | None:
+    """All of them in a list."""
     name, session = actor.loaded(stage.large), actor.connect()
-    seconds, points = timed(session.tuples, name)
+    points = session.tuples(name)
     if points is None:
         return None
-    _check(actor, len(points), stage.sizes.large)
+    seconds, found = timed(list, points)
+    _check(actor, len(found), stage.sizes.large)
     return seconds
 
 
 def tuples_by_csv(stage: Stage, actor: Actor) -> float | None:
     """The standard library's csv module over the service's reply, once that is there."""
-    if actor.name != "timetric":
+    text = _text(stage, actor)
+    if text is None:
         return None
-    text = actor.connect().read_all(actor.loaded(stage.large)).decode()
     seconds, points = timed(_parsed, text)
     _check(actor, len(points), stage.sizes.large)
     return seconds
 
 
+def iteration(stage: Stage, actor: Actor) -> float | None:
+    """One tuple after another, none of which is kept."""
+    name, session = actor.loaded(stage.large), actor.connect()
+    points = session.tuples(name)
+    if points is None:
+        return None
+    seconds, last = timed(_walk, points)
+    _check_last(actor, last, stage)
+    return seconds
+
+
+def iteration_by_csv(stage: Stage, actor: Actor) -> float | None:
+    text = _text(stage, actor)
+    if text is None:
+        return None
+    seconds, last = timed(_walk_csv, text)
+    _check_last(actor, last, stage)
+    return seconds
+
+
+def iteration_memory(stage: Stage, actor: Actor) -> float | None:
+    """Megabytes that a client takes at most, beyond what it has when it is idle."""
+    if actor.name != "timetric":
+        return None
+    session: Any = actor.connect()
+    return float(session.walk(actor.loaded(stage.huge))) / (1 << 20)
+
+
+def _text(stage: Stage, actor: Actor) -> str | None:
+    if actor.name != "timetric":
+        return None
+    return actor.connect().read_all(actor.loaded(stage.large)).decode()
+
+
 def _parsed(text: str) -> list[tuple[float, float]]:
     return [(float(t), float(v)) for t, v in csv.reader(io.StringIO(text))]
+
+
+def _walk(points: Iterator[Any]) -> Any:
+    point = None
+    for point in points:  # noqa: B007
+        pass
+    return point
+
+
+def _walk_csv(text: str) -> Any:
+    point = None
+    for t, v in csv.reader(io.StringIO(text)):
+        point = float(t), float(v)
+    return point
+
+
+def _check_last(actor: Actor, point: Any, stage: Stage) -> None:
+    t, v = stage.large
+    if abs(point[0] - t[-1]) > 1e-3 or point[1] != v[-1]:
+        raise RuntimeError(f"{actor.name} ended with {point}")
 
 
 def flat_latest(stage: Stage, actor: Actor) -> float | None:

@@ -24,14 +24,22 @@ ORDER = """
 exceptions request
 limits insecure
 timestamps oauth1
-points reply
+points reply progress
+receipt holding
+records duration
+packing
 upload config
 incoming dial tls pool refusal
 proxy
 connection
-transport callback
-auth
-dance series
+repeat
+write
+bulk
+transport callback pages
+auth ahead
+window
+dance series table
+creation
 client
 __init__
 
@@ -43,15 +51,18 @@ server.storage.errors server.storage.accounts
 server.storage.grants
 server.storage
 server.storage.*
+server.access_log
+server.logs
 server.listing
 server.atom
 server.credentials server.body server.site server.keyring server.usage
 server.callback server.signature server.password server.cookie
-server.assets
+server.assets server.cors
 server.fields server.pages server.identity server.formats server.compression server.caching
-server.item
+server.item server.health server.metrics
+server.frame
 server.access server.session server.selection server.terms server.rates
-server.cors server.router server.overview
+server.router server.overview
 server.reading server.series server.search server.oauth server.description server.writes
 server.account.form server.account.agent
 server.account.expiry
@@ -66,12 +77,22 @@ server.serve
 demo store flags
 admin
 commands
+diagnosis_flags
 cli
 __main__
 """
 
-COMMAND_LINE = {"cli", "commands", "admin", "store", "flags", "demo", "__main__"}
-PURE = {"timestamps", "points", "oauth1", "server.account.agent", "server.storage.tally"} | {
+COMMAND_LINE = {"cli", "commands", "admin", "store", "flags", "demo", "diagnosis_flags", "__main__"}
+PURE = {
+    "timestamps",
+    "points",
+    "records",
+    "duration",
+    "oauth1",
+    "receipt",
+    "server.account.agent",
+    "server.storage.tally",
+} | {
     f"server.{name}"
     for name in ("columns", "blocks", "buckets", "aggregates", "thinning", "formats", "receipt")
 }
@@ -81,13 +102,13 @@ SHARED = {"exceptions", "timestamps", "points"}  # what the service's end takes 
 #: What the client's end may import when it is imported, beside the standard library.
 LIGHT = {"simplejson", "timetric"}
 #: What it imports when first needed, inside functions, or in what is imported only there.
-LAZY = {"httplib2", "dateutil", "oauth2"}
-WAITING = {"connection"}
+LAZY = {"httplib2", "dateutil", "oauth2", "tqdm"}
+WAITING = {"connection", "ahead"}
 
 #: All of the standard library that ``import timetric`` may load, on any Python. More of it would
 #: cost every short script some milliseconds: socket, logging, tempfile, secrets and pathlib did.
 AT_ONCE = """
-ast base64 binascii calendar collections contextlib copy copyreg dataclasses datetime decimal
+array ast base64 binascii calendar collections contextlib copy copyreg dataclasses datetime decimal
 dis enum fractions functools genericpath heapq importlib inspect ipaddress itertools json
 keyword linecache locale math numbers opcode operator os posixpath re reprlib sre_compile
 sre_constants sre_parse stat struct token tokenize types typing urllib warnings weakref
@@ -340,7 +361,7 @@ def test_the_client_end_is_written_in_python_3_9(name: str) -> None:
 
 def test_the_client_end_imports_without_the_extras() -> None:
     """Under whatever Python runs this, and with every optional package out of reach."""
-    extras = ["falcon", "granian", "jinja2", "numpy", "oauth2", "pandas", "pcodec"]
+    extras = ["falcon", "granian", "jinja2", "numpy", "oauth2", "pandas", "pcodec", "tqdm"]
     names = [f"timetric.{name}" for name in sorted(CLIENT | COMMAND_LINE - {"__main__"})]
     code = f"""
 import importlib, sys

@@ -39,6 +39,16 @@ def test_anything_else_is_no_value(text: str) -> None:
         parse_value(text)
 
 
+def test_what_numpy_and_pandas_have_for_nothing_is_none() -> None:
+    numpy, pandas = pytest.importorskip("numpy"), pytest.importorskip("pandas")
+    for nothing in (numpy.float64("nan"), numpy.float32("nan"), pandas.NA, pandas.NaT):
+        assert to_value(nothing) is None
+    assert to_value(numpy.float64(2.5)) == 2.5
+    assert to_value(numpy.int64(3)) == 3.0
+    with pytest.raises(InvalidPoint):
+        to_value(numpy.float64("inf"))
+
+
 @pytest.mark.parametrize(
     "what", [float("nan"), float("inf"), 10**400, Decimal("nan"), b"3", [], object(), "many", 1j]
 )

@@ -40,13 +40,17 @@ from timetric.exceptions import (
     NotAuthorized,
     NotFound,
     RateLimited,
+    Rewritten,
     ServiceError,
     ServiceUnavailable,
     TimetricClientError,
     TooLarge,
+    WriteInDoubt,
 )
 from timetric.points import Point, Value
+from timetric.receipt import Receipt
 from timetric.series import Series
+from timetric.window import Window
 
 __all__ = [
     "BadReply",
@@ -62,6 +66,8 @@ __all__ = [
     "NotFound",
     "Point",
     "RateLimited",
+    "Receipt",
+    "Rewritten",
     "Series",
     "ServiceError",
     "ServiceUnavailable",
@@ -69,4 +75,6 @@ __all__ = [
     "TimetricClientError",
     "TooLarge",
     "Value",
+    "Window",
+    "WriteInDoubt",
 ]

@@ -2,27 +2,22 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from copy import copy
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Union
-from urllib.parse import urlencode, urljoin, urlsplit
+from urllib.parse import urlencode, urljoin
 
 from timetric import auth, dance
 from timetric import config as configs
-from timetric.exceptions import (
-    BadReply,
-    BadRequest,
-    ConfigError,
-    NotAuthorized,
-    TimetricClientError,
-)
+from timetric.creation import ID, create
+from timetric.exceptions import BadRequest, ConfigError, NotAuthorized, TimetricClientError
 from timetric.insecure import warn_of_url
 from timetric.oauth1 import FORM, Token
 from timetric.points import format_value
-from timetric.request import Body, Request
+from timetric.request import Body, Request, Resume
 from timetric.series import Series
+from timetric.table import Row, rows
 from timetric.timestamps import shown
 from timetric.transport import Transport, is_address
 from timetric.upload import multipart_file
@@ -34,8 +29,6 @@ DEFAULT_URL = "http://127.0.0.1:8000/"
 
 #: Names and texts of a query or form; a name may stand in it more than once.
 Params = Union[Mapping[str, str], Iterable[tuple[str, str]]]
-
-_ID = re.compile(r"[A-Za-z0-9_-]{22}")
 
 
 class TimetricClient:
@@ -66,6 +59,10 @@ class TimetricClient:
         #: The service's base URL.
         self.url = _base_url(veiled)
         self.user_agent = user_agent
+        #: Whether pairs are sent in the form of 16 bytes a point, until the service refuses it.
+        self.packs = True
+        #: Whether the service has the 16-byte form, as far as one knows yet (see Source.read).
+        self.reads_records = True
         self.auth = auth.from_config(veiled)
         self.transport = Transport(
             timeout=timeout,
@@ -119,7 +116,7 @@ class TimetricClient:
 
         Raises BadRequest where this can be no ID.
         """
-        if not _ID.fullmatch(id):
+        if not ID.fullmatch(id):
             raise BadRequest(f"{shown(id)} is no series ID (22 letters, digits, - and _)")
         return Series(self, id)
 
@@ -140,7 +137,8 @@ class TimetricClient:
     ) -> Series:
         """Make a series, with the points of ``data`` (as Series.rewrite takes them) if given.
 
-        Private unless ``public``. Raises InvalidPoint and BadRequest for what can't be taken.
+        Private unless ``public``. Raises InvalidPoint and BadRequest for what can't be taken,
+        and WriteInDoubt, which resolves to the series, where the answer is lost.
         """
         tag_list = [tags] if isinstance(tags, str) else tags
         fields = {
@@ -156,9 +154,30 @@ class TimetricClient:
         }
         params = [(name, text) for name, text in fields.items() if text]
         params += [("tags", tag) for tag in tag_list]
-        files = None if data is None else {"csv": data}
-        reply, _ = self.post("create/", params, files=files)
-        return Series(self, _created_id(reply.get("location", "")))
+        return create(self, params, data)
+
+    def table(
+        self,
+        series: Iterable[Series | str],
+        start: object = None,
+        end: object = None,
+        *,
+        every: str | None = None,
+        aggregate: str = "mean",
+        tz: str = "UTC",
+    ) -> Iterator[Row]:
+        """Rows ``(timestamp, value, value, ...)`` of many series, or their IDs, oldest first::
+
+            for t, power, heat in client.table([power, heat], start="2024", every="1d"): ...
+
+        There is a row for each timestamp at which any of them has a point from ``start`` on and
+        before ``end``, with None for those that have none. With ``every`` there is one for each
+        bucket (see Window.resample). Fetched as they are read, from several series at a time, in
+        bounded memory. Raises as iteration over a series does.
+        """
+        whole = [one if isinstance(one, Series) else self.series(one) for one in series]
+        buckets = {"every": every, "aggregate": aggregate, "tz": tz} if every else {}
+        return rows([one[start:end] for one in whole], **buckets)
 
     # OAuth: the steps by which a user lets an application in. Each raises ConfigError where the
     # config's authtype is another.
@@ -233,9 +252,12 @@ class TimetricClient:
         content_type: str | None = None,
         *,
         headers: Mapping[str, str] | None = None,
+        resume: Resume | None = None,
         sign: Callable[[Request], Request] | None = None,
     ) -> tuple[httplib2.Response, bytes]:
         """Sign and send a request, with further ``headers``.
+
+        ``resume`` gives the URL for the rest of a reply that broke off, which is then the reply.
 
         Raises BadRequest for another service's URL.
         """
@@ -246,7 +268,7 @@ class TimetricClient:
         sent.update((name.lower(), text) for name, text in (headers or {}).items())
         if content_type:
             sent["content-type"] = content_type
-        return self._send(Request(method, whole, sent, body), sign or self.auth.sign)
+        return self._send(Request(method, whole, sent, body, resume), sign or self.auth.sign)
 
     def _send(
         self, request: Request, sign: Callable[[Request], Request]
@@ -287,11 +309,3 @@ def _with_query(url: str, params: Params) -> str:
     if not query:
         return url
     return f"{url}{'&' if '?' in url else '?'}{query}"
-
-
-def _created_id(location: str) -> str:
-    """The series ID in a Location; the rest of it, such as its host, is not followed."""
-    id = urlsplit(location).path.rstrip("/").rpartition("/")[2]
-    if not _ID.fullmatch(id):
-        raise BadReply("the service did not say where the new series is; is it a timetric service?")
-    return id

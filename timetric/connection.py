@@ -29,7 +29,7 @@ from timetric.exceptions import (
 from timetric.incoming import Incoming, arrived
 from timetric.limits import Countdown
 from timetric.proxy import Proxy, ProxyRefused, open_tunnel, proxy_for
-from timetric.request import Body, Head, Headers, Request
+from timetric.request import Body, Cut, Head, Headers, Request
 from timetric.tls import secured
 
 _PIECE = 1 << 16  # bytes of an upload sent at a time
@@ -81,6 +81,7 @@ class Connection:
         self._sent = False  # whether a byte of the request may have arrived
         self._idle = False  # whether the last reply was read to its end
         self._ahead: bytes | None = None  # see arrived
+        self._coming: tuple[http.client.HTTPResponse, io.BytesIO] | None = None  # see _cut
 
     def __del__(self) -> None:
         self.close()  # its client has ended
@@ -101,7 +102,7 @@ class Connection:
         Raises ConnectionFailed, DeadlineExceeded, BadReply, BadRequest for a body that can't be
         read, and ConfigError for a proxy or certificates that can't be used.
         """
-        self._stage, self._sent = "connecting to", False
+        self._stage, self._sent, self._coming = "connecting to", False, None
         self.countdown.grace = 0.0
         try:
             with self._translated():
@@ -112,6 +113,7 @@ class Connection:
                 raise BadReply(f"{self.service} answered before it had the whole upload")
             self._idle = whole and not response.will_close
         finally:
+            self._coming = None  # which may be large
             if not self._idle:
                 self.close()
         return response, content
@@ -170,12 +172,22 @@ class Connection:
         incoming: Any = Incoming(self.sock, self.countdown, self._ahead or b"")
         with http.client.HTTPResponse(incoming, method=method) as response:
             response.begin()
+            incoming.heading = False
             self.countdown.grace = 0.0
             if self.proxy and response.status == http.client.PROXY_AUTHENTICATION_REQUIRED:
                 self._sent = False  # no further than to the proxy
                 raise ProxyRefused(self.proxy, response.status, response.reason)
             self._stage = "reading the reply of"
-            return response, reply.read(response, self.terms.reply_limit)
+            self._coming = response, io.BytesIO()
+            return response, reply.read(response, self.terms.reply_limit, self._coming[1])
+
+    def _cut(self) -> Cut | None:
+        """What has come of the reply, if it is a success."""
+        if self._coming is None or self._coming[0].status != http.client.OK:
+            return None
+        response, whole = self._coming
+        headers = {name.lower(): value for name, value in response.getheaders()}
+        return Cut(headers, whole.getvalue())
 
     @contextmanager
     def _translated(self) -> Iterator[None]:
@@ -187,10 +199,10 @@ class Connection:
             raise _bare(error) from cause and _bare(cause)
         except (socket.timeout, TimeoutError) as error:  # two classes before Python 3.10
             detail = f"{self._stage} {self._peer} met {self.countdown}"
-            raise DeadlineExceeded(detail, sent=self._sent) from _bare(error)
+            raise DeadlineExceeded(detail, sent=self._sent, cut=self._cut()) from _bare(error)
         except (OSError, http.client.IncompleteRead) as error:
             detail = f"{self._stage} {self._peer} failed: {_reason(error)}"
-            raise ConnectionFailed(detail, sent=self._sent) from _bare(error)
+            raise ConnectionFailed(detail, sent=self._sent, cut=self._cut()) from _bare(error)
         except (http.client.HTTPException, zlib.error) as error:
             detail = f"{self._stage} {self._peer} failed: {_NO_HTTP}"
             raise BadReply(detail) from _bare(error)

@@ -16,6 +16,9 @@ class TimetricClientError(Exception):
     ``response`` (the reply's headers) are None where no reply was involved.
     """
 
+    #: Whether the request, or an earlier sending of it, may have been done all the same.
+    perhaps_done = False
+
     def __init__(
         self,
         detail: str,
@@ -62,13 +65,48 @@ class ConnectionFailed(TimetricClientError, ConnectionError):
     ``sent`` is False when no byte of the request can have arrived, so that nothing was done.
     """
 
-    def __init__(self, detail: str, *, sent: bool) -> None:
+    def __init__(self, detail: str, *, sent: bool, cut: Any = None) -> None:
         super().__init__(detail)
         self.sent = sent
+        self.cut = cut  # a request.Cut where the connection broke within the reply
 
 
 class DeadlineExceeded(ConnectionFailed, TimeoutError):
     """No complete answer within ``timeout`` (one network step) or ``deadline`` (the call)."""
+
+
+class WriteInDoubt(TimetricClientError):
+    """A write was sent, and its answer lost: it may have been done, or be yet, or not at all.
+
+    Both ways out can be tried for as long as the service remembers keys, 30 days. ``write`` is the
+    write, with its ``key``. The error that lost the answer is the ``__cause__``. In another process
+    there is no ``client``, so that one must be given.
+    """
+
+    def __init__(self, detail: str, *, write: Any = None, client: Any = None, **facts: Any) -> None:
+        super().__init__(detail, **facts)
+        self.write = write
+        self.client = client
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _restored, (type(self), self.args, {**self.__dict__, "client": None})
+
+    def resolve(self, client: Any = None) -> Any:
+        """Repeat the write with its key, so that it is done once. Returns what the write returns.
+
+        Raises WriteInDoubt where it is in doubt still, and what the write raises where it was not
+        done.
+        """
+        return self.write.send(self._asked(client), again=True)
+
+    def stored(self, client: Any = None) -> Any:
+        """Ask whether it has arrived: what the write returns, or None where it has not *yet*."""
+        return self.write.stored(self._asked(client))
+
+    def _asked(self, client: Any) -> Any:
+        if client is None and self.client is None:
+            raise ConfigError("a write in doubt that was pickled has no client; give it one")
+        return client or self.client
 
 
 class BadReply(TimetricClientError):
@@ -94,7 +132,16 @@ class NotFound(TimetricClientError, LookupError):
 
 
 class Conflict(TimetricClientError):
-    """409: the series' state does not allow it, such as an increment on a word."""
+    """409: the series' state does not allow it, such as an increment on a word.
+
+    ``retry_after`` (seconds) is None, but where an earlier sending of the same write still runs.
+    """
+
+    retry_after: float | None = None
+
+
+class Rewritten(Conflict):
+    """The series was rewritten or cleared while it was read page by page."""
 
 
 class TooLarge(BadRequest):

@@ -5,6 +5,7 @@ Loaded with the first request, since socket and ssl are slow to import.
 
 from __future__ import annotations
 
+import http.client
 import io
 import socket
 import ssl
@@ -14,7 +15,12 @@ from timetric.limits import Countdown
 
 
 class Incoming(io.RawIOBase):
-    """The bytes of a socket, behind a first one that was read ahead."""
+    """The bytes of a socket, behind a first one that was read ahead.
+
+    They must not end while ``heading``: http.client takes a heading that was cut for a whole one.
+    """
+
+    heading = True
 
     def __init__(self, sock: socket.socket, countdown: Countdown, ahead: bytes = b"") -> None:
         self._sock = sock
@@ -33,7 +39,10 @@ class Incoming(io.RawIOBase):
             buffer[:1], self._ahead = self._ahead, b""
             return 1
         self._sock.settimeout(self._countdown.step())
-        return self._sock.recv_into(buffer)
+        count = self._sock.recv_into(buffer)
+        if not count and self.heading:
+            raise http.client.RemoteDisconnected("in the heading of a reply")
+        return count
 
 
 def arrived(sock: socket.socket) -> bytes | None:

@@ -26,6 +26,8 @@ Point = tuple[float, Value]
 WORDS: dict[str, Value] = {"null": None, "true": True, "false": False}
 _TEXTS = {None: "null", True: "true", False: "false"}
 
+_MISSING = {"nan", "NaT", "<NA>"}
+
 #: What plain numbers are written with; with these bytes gone, two a line leave ",\n" a line.
 NUMERALS = b"0123456789.+-eE"
 
@@ -56,12 +58,15 @@ def to_value(what: object) -> Value:
     >>> to_value(14), to_value(None), to_value("2.5")
     (14.0, None, 2.5)
 
-    Raises InvalidPoint for anything else, NaN and the infinities included.
+    What NumPy and pandas have for a missing value (NaN, NA, NaT) is None. Raises InvalidPoint for
+    anything else, the infinities and a plain NaN included.
     """
     if what is None or what is True or what is False:
         return what
     if isinstance(what, str):
         return parse_value(what.strip())
+    if str(what) in _MISSING and type(what).__module__.startswith(("numpy", "pandas")):
+        return None
     if not isinstance(what, (Real, Decimal)):
         raise InvalidPoint(f"{shown(what)} is no value (a number, None, True or False)")
     try:
@@ -84,9 +89,9 @@ def format_value(value: Value) -> str:
     return repr(float(value))
 
 
-def to_points(items: Iterable[object]) -> Iterator[Point]:
-    """Check a caller's pairs one by one; an InvalidPoint names the item, from 0."""
-    for position, item in enumerate(items):
+def to_points(items: Iterable[object], first: int = 0) -> Iterator[Point]:
+    """Check a caller's pairs one by one; an InvalidPoint names the item, from ``first``."""
+    for position, item in enumerate(items, first):
         try:
             when, what = _pair(item)
             yield to_timestamp(when), to_value(what)

@@ -71,7 +71,7 @@ def error_of(request: Request, response: httplib2.Response, content: bytes) -> T
     )
     if isinstance(error, BadRequest) and type(problem.get("line")) is int:
         error.line = problem["line"]
-    if isinstance(error, (RateLimited, ServiceUnavailable)):
+    if isinstance(error, (Conflict, RateLimited, ServiceUnavailable)):
         error.retry_after = _retry_after(response)
     return error
 

@@ -20,8 +20,10 @@ PLAIN = ("", "identity")
 PACKED = ("gzip", "x-gzip", "deflate")
 
 
-def read(reply: http.client.HTTPResponse, limit: int) -> bytes:
+def read(reply: http.client.HTTPResponse, limit: int, whole: io.BytesIO) -> bytes:
     """The whole body, unpacked. A body that packs well is taken like any other.
+
+    It is put together in ``whole``, where what had come can be found if this raises.
 
     Raises BadReply where it unpacks to more than ``limit`` bytes, ends in the middle or is packed
     in a way that was not asked for; http.client's IncompleteRead where the connection ended
@@ -31,7 +33,6 @@ def read(reply: http.client.HTTPResponse, limit: int) -> bytes:
     if coding not in PLAIN + PACKED:
         raise BadReply(f"the reply is packed as {coding!r}, which was not asked for")
     pieces = _pieces(reply)
-    whole = io.BytesIO()
     for piece in pieces if coding in PLAIN else _unpacked(pieces, coding):
         if whole.tell() + len(piece) > limit:
             raise BadReply(f"the reply is larger than {limit} bytes; ask for less at a time")
@@ -40,8 +41,14 @@ def read(reply: http.client.HTTPResponse, limit: int) -> bytes:
 
 
 def _pieces(reply: http.client.HTTPResponse) -> Iterator[bytes]:
-    while piece := reply.read(_PIECE):
-        yield piece
+    try:
+        while piece := reply.read(_PIECE):
+            yield piece
+    except http.client.IncompleteRead as error:  # what came of this piece counts as well
+        yield error.partial
+        chunk = error.__context__  # http.client leaves out what came of a chunk
+        yield chunk.partial if isinstance(chunk, http.client.IncompleteRead) else b""
+        raise
     if reply.length:  # http.client takes a connection's end for the body's
         raise http.client.IncompleteRead(b"", reply.length)
 

@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import BinaryIO, Union
+from typing import BinaryIO, NamedTuple, Union
 
 #: Bytes, or a seekable binary file of which everything from its start is sent.
 Body = Union[bytes, BinaryIO]
 
 _SECRET = {"authorization", "proxy-authorization", "cookie"}
+
+
+class Cut(NamedTuple):
+    """What had come of a reply (200) that broke off; header names are lower case."""
+
+    headers: Mapping[str, str]
+    body: bytes
+
+
+#: Told what had come of a reply, gives the URL at which the rest of it is asked for.
+Resume = Callable[[Cut], str]
 
 
 @dataclass(frozen=True)
@@ -18,12 +29,14 @@ class Request:
 
     ``url`` is complete, query included. Header names are lower case. A signed copy is made
     with ``dataclasses.replace``; the repr leaves out headers and body, which may hold secrets.
+    Where a reply broke off it is asked for again, or where there is a ``resume``, its rest.
     """
 
     method: str
     url: str
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     body: Body = field(default=b"", repr=False)
+    resume: Resume | None = field(default=None, repr=False)
 
 
 class Headers(dict[str, str]):

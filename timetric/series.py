@@ -2,38 +2,40 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Iterator
+import time
+from collections.abc import Iterable, Mapping
 from copy import copy
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 import simplejson
 
-from timetric.exceptions import BadReply, InvalidPoint
-from timetric.points import Point, format_value, parse_csv, to_value
-from timetric.timestamps import shown
-from timetric.upload import csv_file, is_file
+from timetric.bulk import send_points
+from timetric.duration import Duration, back
+from timetric.exceptions import BadReply, BadRequest, InvalidPoint
+from timetric.points import Point, to_value
+from timetric.progress import Progress
+from timetric.receipt import Receipt
+from timetric.timestamps import format_timestamp
+from timetric.upload import is_file
+from timetric.window import Nothing, Window, moment
+from timetric.write import Write, increment_write, series_path, terms, value_write
 
 if TYPE_CHECKING:
     from timetric.client import TimetricClient
 
-_PAGE = 50_000  # points a request of an iteration asks for, about 2 MB
-_NEXT = re.compile(r'<([^>]*)>\s*;\s*rel="?next"?')
 
-
-class Series:
+class Series(Window):
     """One series of a service, by its ID. Made by a client; making one asks nothing.
+
+    It reads as the window on all of its points.
 
     Timestamps are Unix seconds, UTC; values are floats, None, True or False. Each method that
     talks to the service raises an error under TimetricClientError when it has not done all.
     """
 
     def __init__(self, client: TimetricClient, id: str) -> None:
-        self.client = client
+        super().__init__(client, f"{client.url}series/{id}/")
         self.id = id
-        #: The address of the series' page, and the root of its other addresses.
-        self.url = f"{client.url}series/{id}/"
 
     def __repr__(self) -> str:
         return f"<timetric.Series {self.id!r}>"
@@ -52,31 +54,68 @@ class Series:
 
     # reading
 
-    def latest(self) -> Point | tuple[None, None]:
-        """The latest point ``(timestamp, value)``; ``(None, None)`` of an empty series."""
-        _, body = self.client.get(self.url + "value/json/")
-        try:
-            latest = simplejson.loads(body)
-            timestamp, value = latest["timestamp"], latest["value"]
-        except (ValueError, RecursionError, TypeError, LookupError) as error:  # not our JSON
-            raise BadReply(f"{self.url}value/json/ did not answer with a point") from error
-        return (None, None) if timestamp is None else (float(timestamp), to_value(value))
+    def __getitem__(self, span: slice) -> Window:
+        """``series["2024":"2024-06"]``: the points from a time on and *before* another.
 
-    def __iter__(self) -> Iterator[Point]:
-        """Every point, oldest first. Fetched page by page, so memory stays bounded.
-
-        A point written meanwhile behind the place that has been reached is not seen.
+        Times are as update takes them; ``"2024"`` and ``"2024-06"`` are the first instant of the
+        year and of the month. Raises InvalidPoint for what is no time, and TypeError for anything
+        but a slice of two times.
         """
-        query = f"limit={_PAGE}"
-        while query:
-            reply, body = self.client.get(f"{self.url}csv/unix.csv?{query}")
-            yield from _points(body)
-            query = _next_query(reply.get("link", ""))
+        if not isinstance(span, slice):
+            raise TypeError("a series is sliced by times; for the point at one there is at()")
+        if span.step is not None:
+            raise TypeError("a slice of a series takes no step; for buckets there is resample()")
+        return Window(self.client, self.url, span.start, span.stop)
 
-    def csv(self) -> str:
-        """The whole history as CSV text, ``timestamp,value`` a line, oldest first."""
-        _, body = self.client.get(self.url + "csv/")
-        return body.decode("utf-8")
+    def last(self, duration: Duration) -> Window:
+        """The points of the time up to now: ``series.last("2w")``, or a timedelta.
+
+        A text is a whole number and one of s, min, h, d, w, mo, q, y; months go by the calendar
+        of UTC. Now is the moment of this call, by this machine's clock; points that are stamped
+        later belong to it too. Raises BadRequest for what is no duration.
+        """
+        return self[back(time.time(), duration) :]
+
+    def latest(self) -> Point | Nothing:
+        """The latest point ``(timestamp, value)``; ``(None, None)`` of an empty series."""
+        return self._value({})
+
+    def at(self, when: object, side: str = "before") -> Point | Nothing:
+        """The point at a time, or else the one next to it: ``series.at("2024-06", side="after")``.
+
+        ``side`` is "before", "after" or "nearest", where of two equally near the earlier counts.
+        ``(None, None)`` where there is none. Raises InvalidPoint for what is no time.
+        """
+        return self._value({"at": repr(moment(when)), "side": side})
+
+    def count(self) -> int:
+        """How many points the series has: one short request, whatever their number.
+
+        There is no ``len()``: ``list(series)`` would ask for it first, at the cost of a request.
+        """
+        count = self._json("metadata/", {}).get("points")
+        if type(count) is not int:
+            raise BadReply(f"{self.url}metadata/ did not tell the number of points")
+        return count
+
+    def _total(self) -> int:
+        return self.count()
+
+    def _value(self, fields: Mapping[str, str]) -> Point | Nothing:
+        found = self._json("value/json/", fields)
+        try:
+            timestamp, value = found["timestamp"], found["value"]
+            return (None, None) if timestamp is None else (float(timestamp), to_value(value))
+        except (ValueError, TypeError, LookupError) as error:  # JSON of another kind
+            raise BadReply(f"{self.url}value/json/ did not answer with a point") from error
+
+    def _json(self, path: str, fields: Mapping[str, str]) -> dict[str, Any]:
+        _, body = self.client.get(self.url + path, fields)
+        try:
+            loaded = simplejson.loads(body)
+        except (ValueError, RecursionError) as error:  # no JSON
+            raise BadReply(f"{self.url}{path} did not answer with JSON") from error
+        return loaded if isinstance(loaded, dict) else {}
 
     def __float__(self) -> float:
         """The latest value. Raises ValueError (InvalidPoint) where it is no number."""
@@ -91,31 +130,49 @@ class Series:
 
     # writing
 
-    def update(self, data: object) -> None:
-        """Add to the series; a point at a timestamp that exists replaces it.
+    def update(
+        self,
+        data: object,
+        *,
+        at: object = None,
+        on_conflict: str = "replace",
+        dry_run: bool = False,
+        progress: Progress = None,
+    ) -> Receipt:
+        """Add to the series. The receipt says what became of each point.
 
-        ``data`` is one value, stamped now by the service; or pairs of a timestamp (a number, a
-        datetime, a date, or a date string; without a zone it is UTC) and a value; or an open
-        file of CSV, text or binary, sent as it is from where it stands.
+        ``data`` is one value, stamped ``at`` a time or else now by the service; or pairs of a
+        timestamp (a number, a datetime, a date, or a date string; without a zone it is UTC) and a
+        value; or an open file of CSV, text or binary, sent as it is from where it stands.
+
+        A point at a timestamp that exists replaces it, or is left out where ``on_conflict`` is
+        "keep"; with "error" Conflict is raised, unless they are the same. With ``dry_run`` nothing
+        is stored, and the receipt says what would be. ``progress`` is True for a bar (of tqdm's,
+        which must be installed), or a function of (done, total) in bytes sent.
+
+        >>> series.update([("2009-03-10", 12), (1236735000, 3.5)]).added  # doctest: +SKIP
+        2
 
         Raises InvalidPoint naming the item that can't be taken, before anything is sent, and
         BadRequest naming the line of a file that the service refuses; nothing is stored then.
+        WriteInDoubt where the answer is lost.
         """
+        query = terms(on_conflict, dry_run)
         if _is_single(data):
-            self.client.post(self.url, {"value": format_value(to_value(data))})
-            return
-        with csv_file(data) as body:
-            self.client.request("POST", self.url, body, "text/csv")
+            return value_write(self.id, to_value(data), at, query).send(self.client)
+        if at is not None:
+            raise BadRequest(
+                "at is for a single value; pairs and files have timestamps of their own"
+            )
+        return send_points(self.client, "POST", series_path(self.id, query), data, progress)
 
-    def increment(self, amount: float) -> None:
+    def increment(self, amount: float) -> Receipt:
         """Add ``amount`` to the latest value, as one step of the service's; from 0 when empty.
 
-        Raises Conflict where the latest value is no number.
+        The new value is ``value`` of the receipt. Raises Conflict where the latest value is no
+        number, WriteInDoubt where the answer is lost.
         """
-        number = to_value(amount)
-        if type(number) is not float:
-            raise InvalidPoint(f"{shown(amount)} is no amount to add")
-        self.client.post(self.url, {"increment": format_value(number)})
+        return increment_write(self.id, amount).send(self.client)
 
     def __iadd__(self, amount: float) -> Series:
         """``series += 1``: the same as increment."""
@@ -127,28 +184,31 @@ class Series:
         self.increment(-amount)
         return self
 
-    def rewrite(self, data: object) -> None:
-        """Put pairs or a file of CSV in the place of the whole history; ``[]`` leaves it empty."""
-        with csv_file(data) as body:
-            self.client.put(self.url, body, "text/csv")
+    def rewrite(self, data: object) -> Receipt:
+        """Put pairs or a file of CSV in the place of the whole history; ``[]`` leaves it empty.
 
-    def delete(self) -> None:
-        """Clear all the data out of the series. The series stays, with its metadata and URL."""
-        self.client.delete(self.url)
+        Raises as update does.
+        """
+        return send_points(self.client, "PUT", series_path(self.id), data)
+
+    def delete(self, *, start: object = None, end: object = None) -> Receipt:
+        """Clear the data out of the series, or what is at or after ``start`` and before ``end``.
+
+        The series stays, with its metadata and URL. Raises InvalidPoint for what is no time,
+        WriteInDoubt where the answer is lost.
+        """
+        bounds = {"start": start, "end": end}
+        query = [
+            (name, format_timestamp(moment(when)))
+            for name, when in bounds.items()
+            if when is not None
+        ]
+        return Write("DELETE", series_path(self.id, query)).send(self.client)
+
+    def remove(self) -> Receipt:
+        """Remove the series itself: its data, its metadata and its URL, for good."""
+        return Write("DELETE", series_path(self.id, [("series", "true")])).send(self.client)
 
 
 def _is_single(data: object) -> bool:
     return not (is_file(data) or isinstance(data, (str, bytes, Iterable)))
-
-
-def _points(body: bytes) -> Iterator[Point]:
-    try:
-        yield from parse_csv(body)
-    except InvalidPoint as error:  # the service's fault, not the caller's
-        raise BadReply(f"the service sent CSV that is none: {error}") from error
-
-
-def _next_query(link: str) -> str:
-    """The query of the next page (RFC 8288), or "". Only the query: the host stays our own."""
-    found = _NEXT.search(link)
-    return urlsplit(found[1]).query if found else ""

@@ -9,30 +9,24 @@ from copy import copy
 from dataclasses import replace
 from functools import lru_cache
 from io import SEEK_END
-from itertools import count
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from timetric.exceptions import (
     BadRequest,
     ConnectionFailed,
-    RateLimited,
-    ServiceUnavailable,
     TimetricClientError,
 )
 from timetric.limits import Limits
 from timetric.pool import Pool
 from timetric.refusal import error_of
+from timetric.repeat import is_lost, is_silent, may_repeat
 from timetric.request import Body, Headers, Request
 
 if TYPE_CHECKING:
     import httplib2
 
     from timetric.connection import Http
-
-#: Methods that may be done twice (RFC 9110, 9.2.2), and statuses after which that is all one knows.
-_IDEMPOTENT = {"GET", "HEAD", "PUT", "DELETE"}
-_LOST = {502, 504}
 
 _BODILESS = {"GET", "HEAD", "DELETE"}
 _BACKOFF = 0.2  # seconds: the bound of the first wait, doubled for each further one
@@ -97,27 +91,30 @@ class Transport:
         finished = _finished(request)
         with self._pool.borrowed() as http:
             http.countdown.start(self.limits.timeout, self.limits.deadline)
-            for attempt in count():
+            attempt, lost = 0, False
+            while True:
                 try:
                     return _attempt(http, sign(finished))
                 except TimetricClientError as error:  # perhaps it may be tried again
                     cured = cure is not None and cure(error)
-                    wait = 0.0 if cured else self._wait(finished.method, error, attempt)
+                    lost = lost or is_lost(error)
+                    error.perhaps_done = lost and is_silent(error)
+                    wait = 0.0 if cured else self._wait(finished, error, attempt)
                     if wait is None or wait >= http.countdown.left():
                         raise
                     _tell(finished, error, wait)
+                    finished, attempt = _following(finished, error, attempt)
                 cure = None if cured else cure
                 time.sleep(wait)
-        raise AssertionError("count() has no end")
 
-    def _wait(self, method: str, error: TimetricClientError, attempt: int) -> float | None:
+    def _wait(self, request: Request, error: TimetricClientError, attempt: int) -> float | None:
         """Seconds until the request may be tried again; None where it may not.
 
         As long as the service asks for, or else by "full jitter", so that those who failed
         together don't come back together.
         """
         limits = self.limits
-        if attempt >= limits.retries or not _may_repeat(method, error):
+        if attempt >= limits.retries or not may_repeat(request, error):
             return None
         asked: float | None = getattr(error, "retry_after", None)
         if asked is not None:
@@ -125,6 +122,15 @@ class Transport:
         from random import uniform  # slow to import
 
         return uniform(0, min(limits.max_wait, _BACKOFF * 2 ** min(attempt, 30)))
+
+
+def _following(request: Request, error: TimetricClientError, attempt: int) -> tuple[Request, int]:
+    """What is sent next, and which attempt at it that is."""
+    cut = error.cut if isinstance(error, ConnectionFailed) else None
+    if request.resume is None or cut is None:
+        return request, attempt + 1
+    rest = request.resume(cut)
+    return replace(request, url=rest), attempt + 1 if rest == request.url else 0
 
 
 def _finished(request: Request) -> Request:
@@ -174,16 +180,6 @@ def _attempt(http: Http, signed: Request) -> tuple[httplib2.Response, bytes]:
     if not 200 <= response.status < 300:
         raise error_of(signed, response, content)
     return response, content
-
-
-def _may_repeat(method: str, error: TimetricClientError) -> bool:
-    if isinstance(error, ConnectionFailed):
-        from timetric.connection import is_lasting
-
-        return not is_lasting(error) and (not error.sent or method in _IDEMPOTENT)
-    if isinstance(error, (RateLimited, ServiceUnavailable)):
-        return True  # the service says that it did nothing
-    return error.status in _LOST and method in _IDEMPOTENT
 
 
 def _tell(request: Request, error: TimetricClientError, wait: float) -> None:

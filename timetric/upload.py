@@ -1,4 +1,4 @@
-"""What is uploaded, as a file that can be sent again whole: CSV and multipart bodies.
+"""What is uploaded, as a file that can be sent again whole: points and multipart bodies.
 
 Whatever can't be rewound (pairs, a text file, a pipe, a file read half way) is first written to
 a temporary file, so that nothing is sent of data that turns out to be bad, and a retry sends all.
@@ -14,24 +14,54 @@ from functools import partial
 from typing import IO, BinaryIO, cast
 
 from timetric.exceptions import InvalidPoint
+from timetric.packing import pack, unpack
 from timetric.points import format_csv, to_points
+from timetric.records import RECORDS
 from timetric.timestamps import shown
 
 _MEMORY = 1 << 20  # bytes kept in memory before a temporary file is used
 _PIECE = 1 << 16  # bytes or characters read at a time
 
+CSV = "text/csv"
+
+
+@contextmanager
+def points_file(data: object, *, packed: bool) -> Iterator[tuple[str, BinaryIO]]:
+    """The Content-Type and a seekable file, from its start, of a caller's pairs or file.
+
+    Pairs are CSV unless they are wanted ``packed``; a file is CSV. Raises InvalidPoint naming the
+    pair that can't be taken.
+    """
+    if _is_rewindable(data):
+        yield CSV, cast(BinaryIO, data)
+    elif is_file(data):
+        with _spooled(_file_pieces(data)) as file:
+            yield CSV, file
+    else:
+        items = _items(data)
+        pieces = pack(items) if packed else format_csv(to_points(items))
+        with _spooled(pieces) as file:
+            yield RECORDS if packed else CSV, file
+
 
 @contextmanager
 def csv_file(data: object) -> Iterator[BinaryIO]:
-    """A seekable file of CSV, from its start, of a caller's file or pairs.
+    """The file alone, which is CSV."""
+    with points_file(data, packed=False) as (_, file):
+        yield file
 
-    Raises InvalidPoint naming the pair that can't be taken.
-    """
-    if _is_rewindable(data):
-        yield cast(BinaryIO, data)
-        return
+
+@contextmanager
+def unpacked_file(file: BinaryIO) -> Iterator[BinaryIO]:
+    """CSV of a file of packed points."""
+    with _spooled(format_csv(unpack(file))) as spool:
+        yield spool
+
+
+@contextmanager
+def _spooled(pieces: Iterable[bytes]) -> Iterator[BinaryIO]:
     with _spool() as spool:
-        for piece in _pieces(data):
+        for piece in pieces:
             spool.write(piece)
         yield cast(BinaryIO, spool)
 
@@ -79,14 +109,12 @@ def _is_rewindable(data: object) -> bool:
     return data.seekable() and data.tell() == 0
 
 
-def _pieces(data: object) -> Iterator[bytes]:
-    if is_file(data):
-        return _file_pieces(data)
+def _items(data: object) -> Iterable[object]:
     if isinstance(data, (str, bytes)) or not isinstance(data, Iterable):
         raise InvalidPoint(
             f"{shown(data)} is no data: give pairs of a timestamp and a value, or an open file"
         )
-    return format_csv(to_points(data))
+    return data
 
 
 def _file_pieces(file: object) -> Iterator[bytes]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
@@ -41,7 +41,7 @@ class Session(Protocol):
     def rows(self, csv: bytes) -> int:
         """How many points a CSV holds."""
 
-    def tuples(self, series: str) -> list[Any] | None:
+    def tuples(self, series: str) -> Iterator[Any] | None:
         """The whole series as ``(timestamp, value)``, by the Python client that is made for it."""
 
     def settle(self) -> None:

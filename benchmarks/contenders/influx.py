@@ -64,16 +64,18 @@ class InfluxSession:
     def rows(self, csv: bytes) -> int:
         return csv.count(b"\np,")
 
-    def tuples(self, series: str) -> list[Any] | None:
+    def tuples(self, series: str) -> Iterator[Any] | None:
         try:
             from influxdb import InfluxDBClient
         except ImportError:  # an optional package
             return None
+        return self._tuples(InfluxDBClient, f"SELECT v FROM p WHERE s = '{series}'")
+
+    def _tuples(self, kind: Any, query: str) -> Iterator[Any]:
         host, _, port = self._address.partition(":")
-        with InfluxDBClient(host, int(port), database=DATABASE) as client:
-            query = f"SELECT v FROM p WHERE s = '{series}'"
-            points = client.query(query, epoch="ns").get_points()
-            return [(point["time"] / 1e9, point["v"]) for point in points]
+        with kind(host, int(port), database=DATABASE) as client:
+            for point in client.query(query, epoch="ns").get_points():
+                yield point["time"] / 1e9, point["v"]
 
     def settle(self) -> None:
         """Nothing to wait for: what was acknowledged can be read."""

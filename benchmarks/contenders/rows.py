@@ -56,9 +56,9 @@ class RowsSession:
     def rows(self, csv: bytes) -> int:
         return csv.count(b"\n")
 
-    def tuples(self, series: str) -> list[tuple[float, float]]:
+    def tuples(self, series: str) -> Iterator[tuple[float, float]]:
         query = "SELECT t, v FROM points WHERE series = ? ORDER BY t"
-        return self._db.execute(query, (series,)).fetchall()
+        return iter(self._db.execute(query, (series,)))
 
     def settle(self) -> None:
         """Nothing to wait for: what is committed can be read."""

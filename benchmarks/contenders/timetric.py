@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import base64
 import json
+import os
+import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlencode, urljoin, urlsplit
 
 import timetric
 from benchmarks.contenders import Running
@@ -68,9 +70,33 @@ class TimetricSession:
     def rows(self, csv: bytes) -> int:
         return csv.count(b"\n")
 
-    def tuples(self, series: str) -> list[timetric.Point]:
+    def tuples(self, series: str) -> Iterator[timetric.Point]:
+        return iter(timetric.TimetricClient(self.config).series(self.id(series)))
+
+    def walk(self, series: str) -> int:
+        """The bytes of memory that iterating over a series takes at most; see benchmarks/walk."""
+        environment = {f"TIMETRIC_{name.upper()}": text for name, text in self.config.items()}
+        done = subprocess.run(
+            [sys.executable, "-m", "benchmarks.walk", self.id(series)],
+            cwd=SOURCE,
+            env={**os.environ, **environment},
+            check=True,
+            stdout=subprocess.PIPE,
+        )
+        return int(done.stdout)
+
+    def update(self, series: str, pairs: list[tuple[float, float]]) -> None:
+        """Add pairs, by the Python client."""
         with timetric.TimetricClient(self.config) as client:
-            return list(client.series(self.id(series)))
+            client.series(self.id(series)).update(pairs)
+
+    def curl(self, series: str, csv: Path) -> None:
+        """Add a file of CSV, by curl. Raises CalledProcessError."""
+        user = f"user = {self.config['apitoken_key']}:{self.config['apitoken_secret']}"
+        url = urljoin(self.config["url"], self._paths[series])
+        kind = "Content-Type: text/csv"
+        command = ["curl", "-sSf", "-K", "-", "-H", kind, "--data-binary", f"@{csv}", url]
+        subprocess.run(command, input=user, text=True, check=True)
 
     def settle(self) -> None:
         """Nothing to wait for: what was acknowledged can be read."""

@@ -1,0 +1,178 @@
+"""A window on a series: the points from one time on and before another."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from itertools import chain
+from typing import IO, TYPE_CHECKING, Any, overload
+from urllib.parse import urlencode
+
+from timetric.pages import LIMIT, Page, Read, Source, whole_csv
+from timetric.points import Point
+from timetric.progress import Progress, meter
+from timetric.timestamps import to_timestamp
+
+if TYPE_CHECKING:
+    from timetric.client import TimetricClient
+
+#: Where there is no point: neither a time nor a value.
+Nothing = tuple[None, None]
+
+_YEAR_AND_MONTH = re.compile(r"(\d{4})(-\d\d)?", re.ASCII)
+
+
+def moment(when: object) -> float:
+    """A time as ``update`` takes it; of a year or month alone, as text, the start of it.
+
+    >>> moment("1970"), moment("1970-02"), moment(1970)
+    (0.0, 2678400.0, 1970.0)
+
+    Raises InvalidPoint.
+    """
+    found = _YEAR_AND_MONTH.fullmatch(when.strip()) if isinstance(when, str) else None
+    return to_timestamp(f"{found[1]}{found[2] or '-01'}-01" if found else when)
+
+
+class Window:
+    """The points of a series with ``start <= timestamp < end``, either of which may be missing.
+
+    Nothing is asked until it is read; each reading asks anew. A series is the window on all of
+    its points, and has all of this as well.
+    """
+
+    def __init__(
+        self, client: TimetricClient, url: str, start: object = None, end: object = None
+    ) -> None:
+        """Raises InvalidPoint for a bound that is no time."""
+        times = {"start": start, "end": end}
+        self.client = client
+        self.url = url
+        self._bounds = {name: repr(moment(t)) for name, t in times.items() if t is not None}
+
+    def __repr__(self) -> str:
+        return f"<timetric.Window {self._bounds} of {self.url}>"
+
+    def __iter__(self) -> Iterator[Point]:
+        """The points, oldest first. Fetched page by page, so memory stays bounded.
+
+        While the caller works on a page a thread fetches the next one. A point written meanwhile
+        behind the place that has been reached is not seen; where the series is rewritten or
+        cleared meanwhile, Rewritten is raised.
+        """
+        return _points(*reading(self))
+
+    def __reversed__(self) -> Iterator[Point]:
+        """``reversed(series)``: the points, latest first, fetched likewise."""
+        return _points(*reading(self, order="desc"))
+
+    def first(self) -> Point | Nothing:
+        """The earliest point; ``(None, None)`` where there is none."""
+        return self._only()
+
+    def latest(self) -> Point | Nothing:
+        """The latest point; ``(None, None)`` where there is none."""
+        return self._only(order="desc")
+
+    def resample(
+        self,
+        every: str,
+        aggregate: str = "mean",
+        *,
+        tz: str = "UTC",
+        start: object = None,
+        end: object = None,
+    ) -> Iterator[Point]:
+        """What the numbers in each bucket of time come to, stamped with the bucket's start::
+
+            for month, mean in series.resample("1mo", "mean", tz="Europe/London"): ...
+
+        ``every`` is a whole number and one of s, min, h, d, w, mo, q, y, such as "15min"; days
+        and longer go by the calendar of ``tz``, an IANA name. ``aggregate`` is mean, min, max,
+        sum, count, first or last. A bucket without numbers is left out; one that ``start`` or
+        ``end`` cuts counts what is left of it; these take the place of the window's. Fetched page
+        by page. Raises BadRequest.
+        """
+        part = Window(self.client, self.url, start, end)
+        part._bounds = {**self._bounds, **part._bounds}
+        return _points(*reading(part, every=every, aggregate=aggregate, tz=tz))
+
+    def points(self, *, progress: Progress = None) -> Iterator[Point]:
+        """The points, oldest first, as iteration gives them; ``progress`` is told page by page::
+
+            for timestamp, value in series.points(progress=True): ...
+
+        It is True for a bar by tqdm, or a function of (points done, points in all); the latter is
+        None of a part of a series.
+        """
+        with self._meter(progress) as tell:
+            done = 0
+            for page in _pages(*reading(self)):
+                yield from page.points()
+                done += page.size
+                tell(done)
+
+    @overload
+    def csv(self, *, progress: Progress = None) -> str: ...
+    @overload
+    def csv(self, stream: IO[Any], *, progress: Progress = None) -> int: ...
+    def csv(self, stream: IO[Any] | None = None, *, progress: Progress = None) -> str | int:
+        """The points as CSV text, ``timestamp,value`` a line, oldest first.
+
+        With ``stream``, an open file of text or of bytes, they are written there page by page, in
+        bounded memory; returns how many: ``series.csv(open("power.csv", "wb"))``. ``progress`` is
+        told as by points. Where writing raises, what was written before stays.
+        """
+        if stream is not None:
+            return self._write(stream, progress)
+        if progress:
+            text = io.StringIO()
+            self._write(text, progress)
+            return text.getvalue()
+        _, body = self.client.get(self.url + "csv/", self._bounds)
+        return whole_csv(body).decode("utf-8")
+
+    def _write(self, stream: IO[Any], progress: Progress) -> int:
+        is_text = hasattr(stream, "encoding")
+        _, query = reading(self)
+        done = 0
+        with self._meter(progress) as tell:
+            for page in _pages(Source(self.client, self.url).read_csv, query):
+                stream.write(page.body.decode("utf-8") if is_text else page.body)
+                done += page.size
+                tell(done)
+        return done
+
+    def _meter(self, progress: Progress) -> AbstractContextManager[Callable[[int], object]]:
+        return meter(progress, self._total() if progress else None, " points")
+
+    def _total(self) -> int | None:
+        """How many points there are, where that is quickly known."""
+        return None
+
+    def _only(self, **fields: str) -> Point | Nothing:
+        read, query = reading(self, 1, **fields)
+        return next(read(query).points(), (None, None))
+
+
+def reading(window: Window, limit: int = LIMIT, **fields: str) -> tuple[Read, str]:
+    """What gets the pages of a window, and the query for the first of them.
+
+    They hold points, or with the fields for them, buckets.
+    """
+    source = Source(window.client, window.url)
+    read = source.read_buckets if "every" in fields else source.read
+    return read, urlencode({**window._bounds, "limit": str(limit), **fields})
+
+
+def _points(read: Read, query: str) -> Iterator[Point]:
+    """Chained by C, so that no Python runs between two points."""
+    return chain.from_iterable(page.points() for page in _pages(read, query))
+
+
+def _pages(read: Read, query: str) -> Iterator[Page]:
+    from timetric.ahead import pages  # threading is slow to import
+
+    return pages(read, query)
