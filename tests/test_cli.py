@@ -176,7 +176,7 @@ def test_a_service_whose_output_nobody_reads_runs_all_the_same(machine: Machine)
     reader, writer = os.pipe()
     os.close(reader)
     with subprocess.Popen(
-        machine.command("serve", "--port", "0"),
+        machine.command("serve", "--port", "0", "--no-access-log"),
         cwd=machine.home,
         env=machine.environment,
         stdout=writer,

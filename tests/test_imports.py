@@ -51,15 +51,18 @@ server.storage.errors server.storage.accounts
 server.storage.grants
 server.storage
 server.storage.*
+server.access_log
+server.logs
 server.listing
 server.atom
 server.credentials server.body server.site server.keyring server.usage
 server.callback server.signature server.password server.cookie
-server.assets
+server.assets server.cors
 server.fields server.pages server.identity server.formats server.compression server.caching
-server.item
+server.item server.health server.metrics
+server.frame
 server.access server.session server.selection server.terms server.rates
-server.cors server.router server.overview
+server.router server.overview
 server.reading server.series server.search server.oauth server.description server.writes
 server.account.form server.account.agent
 server.account.expiry
@@ -81,11 +84,12 @@ server.serve
 demo store flags
 admin
 commands
+diagnosis_flags
 cli
 __main__
 """
 
-COMMAND_LINE = {"cli", "commands", "admin", "store", "flags", "demo", "__main__"}
+COMMAND_LINE = {"cli", "commands", "admin", "store", "flags", "demo", "diagnosis_flags", "__main__"}
 PURE = {
     "timestamps",
     "points",

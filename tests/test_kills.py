@@ -39,10 +39,12 @@ Points = dict[float, float]
 class Service:
     """A ``timetric serve`` on a data directory, in a process group of its own.
 
-    ``wrapper`` is a command that runs it, the options are Popen's.
+    ``wrapper`` is a command that runs it, ``flags`` are those of serve, the options are Popen's.
     """
 
-    def __init__(self, home: Path, wrapper: Sequence[str] = (), **options: Any) -> None:
+    def __init__(
+        self, home: Path, wrapper: Sequence[str] = (), flags: Sequence[str] = (), **options: Any
+    ) -> None:
         self.home = home
         environment = {**os.environ, "HOME": str(home), "XDG_CONFIG_HOME": str(home / "config")}
         environment.pop("TIMETRIC_CONFIG", None)
@@ -50,7 +52,7 @@ class Service:
         begun = time.monotonic()
         with open(home / "log", "ab") as log:
             self.process = subprocess.Popen(
-                [*wrapper, *command, "--data", home / "data"],
+                [*wrapper, *command, "--data", home / "data", *flags],
                 cwd=ROOT,
                 env=environment,
                 stdout=subprocess.PIPE,

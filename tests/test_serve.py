@@ -96,7 +96,7 @@ class Machine:
     def serve(self, *arguments: object) -> Service:
         """Start a service on a free port."""
         process = subprocess.Popen(
-            self.command("serve", "--port", "0", *arguments),
+            self.command("serve", "--port", "0", "--no-access-log", *arguments),
             cwd=self.home,
             env=self.environment,
             stdout=subprocess.PIPE,

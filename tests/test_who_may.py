@@ -68,6 +68,12 @@ FIND: Table = {
     **alike(nobody=OK, cookie=OK, other=OK, cookie_beside_other=OK, owner=OK, oauth=OK),
     "read-only": (OK, OK, OK),
 }
+#: From elsewhere, for administrators, who are others.
+METRICS: Table = {
+    **WRONG,
+    **alike(nobody=401, cookie=401, other=403, cookie_beside_other=403, owner=403, oauth=403),
+    "read-only": (403, 403, 403),
+}
 #: Credentials do not count.
 OPEN: Table = dict.fromkeys(FIND, (OK, OK, OK))
 
@@ -140,6 +146,9 @@ ENDPOINTS = [
     Endpoint("GET", "/search/results.{form}", FIND | alike(nobody=401, cookie=401), query="?u=me"),
     Endpoint("GET", "/search/description.xml", OPEN),
     Endpoint("GET", "/openapi.json", OPEN),
+    Endpoint("GET", "/health/", OPEN),
+    Endpoint("GET", "/metrics/", FIND),  # from the service's own machine
+    Endpoint("GET", "/metrics/", METRICS, headers={"X-Forwarded-For": "192.0.2.1"}),
     Endpoint("GET", "/", OPEN),
     Endpoint("GET", "/static/{name}", always(404)),
     Endpoint("GET", "/oauth/request_token/", step(400)),

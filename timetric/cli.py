@@ -13,6 +13,7 @@ from typing import Any, NoReturn
 from urllib.parse import urlsplit
 
 from timetric import admin, commands
+from timetric.diagnosis_flags import add_diagnosis
 from timetric.exceptions import InvalidPoint, TimetricClientError
 from timetric.flags import add_limits, add_quota, add_signup
 from timetric.store import CommandError
@@ -138,6 +139,7 @@ def _add_serve(names: Any, parents: list[argparse.ArgumentParser]) -> None:
     )
     add_limits(serve)
     add_signup(serve)
+    add_diagnosis(serve)
     serve.set_defaults(run=commands.serve)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import logging
 import shlex
 import sys
 import time
@@ -27,6 +28,7 @@ from timetric.store import (
 )
 
 if TYPE_CHECKING:
+    from timetric.server.logs import LogSettings
     from timetric.server.serve import Address
     from timetric.server.storage import Quota, Storage
 
@@ -39,6 +41,7 @@ _WILDCARDS = {"0.0.0.0": "127.0.0.1", "[::]": "[::1]"}  # listened on: reached f
 def serve(options: argparse.Namespace) -> None:
     require_server()
     from timetric.server import serve as server
+    from timetric.server.logs import LogSettings
 
     try:
         tls = server.find_tls(options.tls_cert, options.tls_key)
@@ -49,11 +52,13 @@ def serve(options: argparse.Namespace) -> None:
             open_keys(storage, options)
             lines = [f"Listening on {here}", f"Data in {options.data}"]
             lines += _first_start(storage, options.data, url)
+            _check_administrators(storage, options.administrators)
         if options.base_url:
             lines.insert(1, f"Known as {options.base_url}")
         elif here != _reachable(here):
             lines.insert(1, "Only this machine is answered without --base-url URL")
-        _warn_without_tls(address, url)
+        log = LogSettings(options.log_json, options.access_log)
+        _warn_without_tls(address, url, log)
         settings = server.Settings(
             options.data,
             options.durability,
@@ -61,6 +66,8 @@ def serve(options: argparse.Namespace) -> None:
             key_file(options),
             options.trust_proxy,
             _signup(options),
+            options.administrators,
+            log,
             read_limits(options),
         )
         load = partial(server.load, address, settings)
@@ -76,18 +83,30 @@ def _signup(options: argparse.Namespace) -> Quota | None:
     return Quota(options.signup_series, options.signup_points) if options.open_signup else None
 
 
-def _warn_without_tls(address: Address, url: str) -> None:
+def _check_administrators(storage: Storage, names: Sequence[str]) -> None:
+    known = {user.name for user in storage.accounts.users()}
+    for name in names:
+        if name not in known:
+            raise CommandError(f"there is no user {name!r} to be an administrator")
+
+
+def _warn_without_tls(address: Address, url: str, log: LogSettings) -> None:
     """Passwords and tokens would travel in clear, for all on the way to read."""
+    from timetric.server.logs import set_up
     from timetric.server.site import is_loopback
 
     if is_loopback(address.ip) or urlsplit(url).scheme == "https":
         return
-    print(
-        f"WARNING: {address.netloc} is beyond this machine, and passwords and tokens travel there "
-        "IN CLEAR.\nWARNING: Give --tls-cert and --tls-key, or an https --base-url of a proxy.",
-        file=sys.stderr,
-        flush=True,
+    warnings = (
+        f"{address.netloc} is beyond this machine, and passwords and tokens travel there IN CLEAR.",
+        "Give --tls-cert and --tls-key, or an https --base-url of a proxy.",
     )
+    if log.json:  # as all of it is, for the program that reads it
+        set_up(log)
+        logging.getLogger(__name__).warning(" ".join(warnings))
+        return
+    for warning in warnings:
+        print(f"WARNING: {warning}", file=sys.stderr, flush=True)
 
 
 def _say(lines: Sequence[str]) -> None:

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
 
+    from timetric.server.access_log import Tell
     from timetric.server.keyring import Keyring
-    from timetric.server.storage import Quota, Storage
+    from timetric.server.storage import Quota, Storage, User
 
 
 def create_app(
@@ -24,6 +25,8 @@ def create_app(
     hosts: Iterable[str] = (),
     trust_proxy: Iterable[str] | None = None,
     signup: Quota | None = None,
+    administrators: Iterable[User] = (),
+    access_log: Tell | None = None,
     rate: str | None = None,
     anonymous_rate: str | None = None,
     max_body: int = 256 << 20,
@@ -38,7 +41,8 @@ def create_app(
     one, OAuth tokens are good for as long as the app lives. ``trust_proxy`` lists the addresses
     of proxies whose ``X-Forwarded-Proto`` and ``X-Forwarded-For`` are believed, loopback aside;
     None believes nobody. ``signup`` is the quota of strangers who sign up; None lets nobody.
-    ``clock`` gives Unix seconds and ``random`` that many random bytes.
+    ``administrators`` read ``/metrics/`` from anywhere. ``access_log`` is called with each request
+    that was answered. ``clock`` gives Unix seconds and ``random`` that many random bytes.
 
     ``rate`` limits the requests with each token and of each user who is signed in,
     ``anonymous_rate`` all others from each address: as in ``600/min`` (``s``, ``min``, ``h`` or
@@ -65,4 +69,7 @@ def create_app(
         min_speed,
     )
     site = Site(base_url, hosts, trust_proxy)
-    return build_app(storage, keyring or Keyring(random(32)), site, clock, random, limits, signup)
+    keyring = keyring or Keyring(random(32))
+    return build_app(
+        storage, keyring, site, clock, random, limits, signup, administrators, access_log
+    )

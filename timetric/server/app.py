@@ -4,37 +4,34 @@ from __future__ import annotations
 
 import errno
 import logging
-import re
-import sys
-import time
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import suppress
-from email.utils import formatdate
-from functools import lru_cache
-from threading import BoundedSemaphore
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, cast
 
 from falcon import App, HTTPError, Request, Response
 
 from timetric.exceptions import InvalidPoint
-from timetric.server import account, cors
+from timetric.server import account
 from timetric.server.access import Access
+from timetric.server.access_log import Tell, shown
 from timetric.server.assets import AssetResource
-from timetric.server.body import PIECE, BodyKeeper
+from timetric.server.body import BodyKeeper
 from timetric.server.caching import Caching, CachingDefaults, forget
 from timetric.server.columns import BadRecord
 from timetric.server.compression import Compression
 from timetric.server.credentials import Random
 from timetric.server.description import MetadataResource
+from timetric.server.frame import REQUEST_ID, Frame
+from timetric.server.health import HealthResource
 from timetric.server.identity import ApiToken, Identity, OAuthSignature
 from timetric.server.keyring import Keyring
 from timetric.server.limits import Limits
 from timetric.server.metadata import BadMetadata
+from timetric.server.metrics import Metrics, MetricsResource, Watch
 from timetric.server.oauth import AccessTokenResource, AuthorizeResource, RequestTokenResource
 from timetric.server.openapi import OpenApiResource
 from timetric.server.pace import Pace
 from timetric.server.pages import PageProblem, Viewers, is_for_a_person, show_problem
-from timetric.server.problem import STAMPS, Problem
+from timetric.server.problem import Problem
 from timetric.server.rates import Rates
 from timetric.server.reading import PointsResource, ValueResource
 from timetric.server.router import Router
@@ -43,7 +40,7 @@ from timetric.server.series import CreateResource, SeriesResource
 from timetric.server.session import Sessions
 from timetric.server.signature import Signatures
 from timetric.server.site import Site
-from timetric.server.slots import Slots, is_upload
+from timetric.server.slots import Slots
 from timetric.server.storage import (
     Busy,
     Changed,
@@ -57,17 +54,15 @@ from timetric.server.storage import (
     Rewritten,
     Storage,
     Unavailable,
+    User,
 )
 from timetric.server.usage import Usage
 from timetric.server.writes import WritesResource
 
 if TYPE_CHECKING:
-    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+    from _typeshed.wsgi import WSGIApplication
 
 log = logging.getLogger(__name__)
-
-#: What follows this in a path is secret.
-_SECRET = re.compile(r"(/account/sign-in/).*", re.DOTALL)
 
 #: What Falcon's own errors mean here, where it has no words for them.
 _DETAILS = {
@@ -93,12 +88,7 @@ _PROBLEMS: dict[type[Exception], Callable[[Any], Problem]] = {
     HTTPError: lambda error: Problem(error.status_code, _detail(error)),
 }
 
-_ID = "timetric.request_id"  # where the request's environ holds it
-
 _NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
-
-#: How much of a body that nobody wants is read, in bytes, for how many seconds, of how many.
-_UNWANTED, _PATIENCE, _DRAINS = 1 << 30, 30, BoundedSemaphore(200)
 
 
 def build_app(
@@ -109,10 +99,12 @@ def build_app(
     random: Random,
     limits: Limits,
     signup: Quota | None,
+    administrators: Iterable[User],
+    access_log: Tell | None,
 ) -> WSGIApplication:
     """The whole app; the arguments are create_app's."""
     app = App(router=Router())
-    app.add_middleware([CachingDefaults(), BodyKeeper(), site, Compression()])
+    app.add_middleware([Watch(), CachingDefaults(), BodyKeeper(), site, Compression()])
     app.req_options.strip_url_path_trailing_slash = True  # so no route has one
     usage, max_body = Usage(clock), limits.max_body
     signatures = Signatures(storage.grants, keyring, usage, clock, max_body)
@@ -152,12 +144,15 @@ def build_app(
     app.add_route("/static/{name}", AssetResource())
     app.add_route("/", HomeResource(storage))
     app.add_route("/openapi.json", OpenApiResource(open_signup=signup is not None))
+    metrics = Metrics()
+    app.add_route("/health", HealthResource(storage))
+    app.add_route("/metrics", MetricsResource(metrics, site, identity, administrators))
     app.add_error_handler((Problem, *_PROBLEMS), _answer)
     app.add_error_handler(Exception, _pass_on)
     app.add_error_handler(OSError, _answer_disk)
     slots = Slots(cast("WSGIApplication", app), limits.max_uploads)
     paced = Pace(slots, limits.min_speed)
-    return Frame(paced, clock, random)
+    return Frame(paced, clock, random, metrics, access_log)
 
 
 def _answer(req: Request, resp: Response, error: Exception, params: dict[str, Any]) -> None:
@@ -168,7 +163,8 @@ def _answer(req: Request, resp: Response, error: Exception, params: dict[str, An
         resp.set_headers(error.headers or {})
     resp.set_headers(problem.headers)
     if problem.status >= 500:
-        log.error("request %s: %s %r: %s", req.env[_ID], req.method, _shown(req.path), error)
+        path = shown(req.env["PATH_INFO"])
+        log.error("request %s: %s %s: %s", req.env[REQUEST_ID], req.method, path, error)
     if isinstance(problem, PageProblem) or _is_read(req, problem):
         show_problem(req, resp, problem)
         return
@@ -201,77 +197,5 @@ def _detail(error: HTTPError) -> str:
     return detail.rstrip(".") + "."
 
 
-def _shown(path: str) -> str:
-    """A path as it may stand in a log."""
-    return _SECRET.sub(r"\1...", path)
-
-
 def _pass_on(req: Request, resp: Response, error: Exception, params: dict[str, Any]) -> None:
     raise error
-
-
-class Frame:
-    """The outermost frame: what stands on each reply, and a reply whatever went wrong."""
-
-    def __init__(self, app: WSGIApplication, clock: Callable[[], float], random: Random) -> None:
-        self._app = app
-        self._clock = clock
-        self._random = random
-
-    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        request_id = environ[_ID] = self._random(8).hex()
-        stamps = [("Request-Id", request_id), ("X-Content-Type-Options", "nosniff")]
-        stamps += cors.headers(environ)
-        environ[STAMPS] = stamps
-        statuses: list[int] = []
-
-        def start(status: str, headers: Any, exc_info: Any = None) -> Any:
-            statuses.append(int(status[:3]))
-            return start_response(status, [*headers, *stamps], exc_info)
-
-        try:
-            # The service's own time; clients whose timestamp is refused set their clocks by it.
-            stamps.append(("Date", _date(int(self._clock()))))
-            reply = self._app(environ, start)
-        except Exception:  # the one place for faults of our own
-            method, path = environ["REQUEST_METHOD"], _shown(environ["PATH_INFO"])
-            log.exception("request %s failed: %s %r", request_id, method, path)
-            reply = _own_fault(start)
-        if statuses[-1] < 400:
-            return reply
-        if is_upload(environ) or "HTTP_TRANSFER_ENCODING" in environ:
-            return _and_drain(reply, environ)
-        _drain(environ)  # ahead of the reply, so that one that comes too slowly can be ended
-        return reply
-
-
-@lru_cache(maxsize=1)
-def _date(now: int) -> str:
-    """A time in Unix seconds as HTTP writes it (RFC 9110, 5.6.7); asked for often each second."""
-    return formatdate(now, usegmt=True)
-
-
-def _own_fault(start_response: StartResponse) -> list[bytes]:
-    """Answer 500, which says nothing of the cause."""
-    problem = Problem(500, "The service failed; its log tells why, under the Request-Id.")
-    start_response("500 Internal Server Error", list(problem.headers.items()), sys.exc_info())
-    return [problem.document()]
-
-
-def _and_drain(reply: Iterable[bytes], environ: WSGIEnvironment) -> Iterator[bytes]:
-    """The reply, then what the peer is still sending; cut off there, it would not see the reply."""
-    yield from reply
-    _drain(environ)
-
-
-def _drain(environ: WSGIEnvironment) -> None:
-    """Read what nobody wants; where many send it, the others are cut off."""
-    if not environ.get("wsgi.input_terminated") or not _DRAINS.acquire(blocking=False):
-        return
-    left, end = _UNWANTED, time.monotonic() + _PATIENCE
-    try:  # the peer may break off too
-        with suppress(Problem):  # it comes too slowly
-            while left > 0 and time.monotonic() < end and environ["wsgi.input"].read(PIECE):
-                left -= PIECE
-    finally:
-        _DRAINS.release()

@@ -7,6 +7,7 @@ import math
 import re
 import threading
 from collections.abc import Callable
+from functools import lru_cache
 from typing import NamedTuple
 
 _MOST = 100_000  # counted at a time
@@ -96,6 +97,7 @@ class Attempts:
         self._whole = dict(kept[max(0, len(kept) - _MOST * 9 // 10) :])
 
 
+@lru_cache(maxsize=4096)
 def network(address: str) -> str:
     """What an address is counted by: itself, or in IPv6 the network of one customer."""
     try:

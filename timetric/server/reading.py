@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 from collections.abc import Iterable, Iterator
 from itertools import chain, islice
 
@@ -21,8 +20,6 @@ from timetric.server.overview import Overview, read_overview
 from timetric.server.problem import Problem
 from timetric.server.selection import SIDES, Page, promise_numbers, read_page, read_window
 from timetric.server.storage import Series, Storage, StorageError, Window
-
-log = logging.getLogger(__name__)
 
 _encode = json.JSONEncoder(allow_nan=False).encode
 
@@ -119,7 +116,6 @@ def _preferred(req: Request) -> Format:
 def _written(series: Series, form: Format, pieces: Iterable[Columns]) -> Iterator[bytes]:
     try:
         yield from form.write(pieces)
-    except StorageError as error:  # the server would end the reply as if this were all
-        log.error("a read of the series %s ends unfinished: %s", series.id, error)
+    except StorageError:  # the server would end the reply as if this were all
         yield form.broken
         raise

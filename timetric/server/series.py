@@ -51,6 +51,7 @@ class CreateResource:
         if receipt.made is None:  # it was only tried
             return
         resp.status = 201
+        resp.context.receipt = receipt
         resp.location = resp.text = url_of(req, receipt.made)
         resp.content_type = "text/plain; charset=utf-8"
 
@@ -84,7 +85,8 @@ class SeriesResource:
         series = self._access.to_write(req, id)
         form = read_form(req, self._max_body)
         way = self._way(form)
-        _acknowledge(resp, way(series, form, read_terms(req, form.fields, form.upload)))
+        terms = read_terms(req, form.fields, form.upload)
+        _acknowledge(resp, way(series, form, terms), terms)
 
     def on_put(self, req: Request, resp: Response, id: str) -> None:
         series = self._access.to_write(req, id)
@@ -92,7 +94,8 @@ class SeriesResource:
         terms = read_terms(req, read_query(req), upload)
         if terms.on_conflict != REPLACE:
             raise Problem(400, "PUT replaces all there is.", field="on_conflict")
-        _acknowledge(resp, self._storage.replace(series, upload.points, self._clock(), terms))
+        receipt = self._storage.replace(series, upload.points, self._clock(), terms)
+        _acknowledge(resp, receipt, terms)
 
     def on_delete(self, req: Request, resp: Response, id: str) -> None:
         series = self._access.to_write(req, id)
@@ -109,7 +112,7 @@ class SeriesResource:
             raise Problem(400, "Give series, or a range to be cleared; not both.", field="series")
         else:
             receipt = self._storage.remove(series, now, terms)
-        _acknowledge(resp, receipt)
+        _acknowledge(resp, receipt, terms)
 
     def _way(self, form: Form) -> Callable[[Series, Form, Terms], Receipt]:
         """The one thing that a POST asks for. Raises Problem."""
@@ -143,6 +146,8 @@ class SeriesResource:
         return self._storage.increment(series, amount, self._clock(), terms)
 
 
-def _acknowledge(resp: Response, receipt: Receipt) -> None:
+def _acknowledge(resp: Response, receipt: Receipt, terms: Terms) -> None:
     resp.status = 204
+    if not terms.dry_run:
+        resp.context.receipt = receipt
     resp.set_headers(receipt.headers())

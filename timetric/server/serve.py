@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import http.client
-import logging
 import multiprocessing
 import multiprocessing.util
 import os
 import signal
 import socket
 import ssl
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -24,6 +24,7 @@ from granian.server.mp import MPServer
 from timetric.server import create_app
 from timetric.server.connection import give_ends
 from timetric.server.keyring import open_keyring
+from timetric.server.logs import AccessLog, LogSettings, set_up
 from timetric.server.storage import Quota, open_storage
 
 if TYPE_CHECKING:
@@ -60,10 +61,8 @@ class Tls(NamedTuple):
 
 
 class Settings(NamedTuple):
-    """What the service works with. ``base_url`` and what follows the key file are create_app's.
-
-    ``limits`` are further arguments of create_app, by name.
-    """
+    """What the service works with. ``base_url`` and those from ``trust_proxy`` to
+    ``administrators``, by name, are create_app's, and so are the ``limits``, by its names."""
 
     directory: Path
     durability: str
@@ -71,6 +70,8 @@ class Settings(NamedTuple):
     secret_key_file: Path
     trust_proxy: list[str] | None
     signup: Quota | None
+    administrators: list[str]
+    log: LogSettings
     limits: dict[str, Any]
 
 
@@ -177,7 +178,8 @@ def _set_signals(server: MPServer, hangup: Any) -> None:
 
 
 def load(address: Address, settings: Settings) -> WSGIApplication:
-    """The WSGI app. Raises StorageError."""
+    """The WSGI app, and the log it writes. Raises StorageError."""
+    set_up(settings.log)
     storage = open_storage(settings.directory, settings.durability)
     # atexit does not run in a worker, this does
     multiprocessing.util.Finalize(None, storage.close, exitpriority=10)
@@ -188,8 +190,18 @@ def load(address: Address, settings: Settings) -> WSGIApplication:
         hosts=(address.ip,),
         trust_proxy=settings.trust_proxy,
         signup=settings.signup,
+        administrators=[storage.accounts.user(name) for name in settings.administrators],
+        access_log=_access_log(settings.log),
         **settings.limits,
     )
+
+
+def _access_log(settings: LogSettings) -> AccessLog | None:
+    if not settings.access:
+        return None
+    access_log = AccessLog(settings, sys.stderr.fileno())
+    multiprocessing.util.Finalize(None, access_log.close, exitpriority=10)
+    return access_log
 
 
 def _start(
@@ -202,8 +214,6 @@ def _start(
     # Ctrl-C reaches both processes: two signals at once can hang granian's worker, so it is left
     # to the supervisor, which sends SIGTERM.
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    logging.basicConfig(format="%(asctime)s %(message)s", level=logging.WARNING)
-    logging.getLogger("timetric").setLevel(logging.INFO)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     give_ends()
     connect = partial(_connection, address, tls)

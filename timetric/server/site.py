@@ -14,6 +14,10 @@ from timetric.server.problem import Problem
 
 _HOST = re.compile(r"(?P<name>\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(:\d{1,5})?")
 _PORTS = {"http": 80, "https": 443}
+#: Headers by which a proxy tells that it asks for somebody else, as WSGI names them.
+_PASSED_ON = {f"HTTP_{name}" for name in ("FORWARDED", "VIA", "X_REAL_IP")} | {
+    f"HTTP_X_FORWARDED_{name}" for name in ("FOR", "HOST", "PROTO", "PORT", "SERVER")
+}
 _IN_PATHS = "/:@!$&'()*+,;=~"  # beside letters, digits, "-", "." and "_" (RFC 3986, 3.3)
 
 
@@ -44,6 +48,19 @@ class Site:
             forwarded = _last(req, "X-Forwarded-Proto").lower()
             req.context.scheme = forwarded if forwarded in _PORTS else req.context.scheme
             req.context.address = self._forwarded_address(req)
+
+    def is_here(self, req: Request) -> bool:
+        """Whether a program on this machine asks, and no proxy for somebody else.
+
+        A proxy on this machine looks like such a program unless it says what it is; so where the
+        service has an address in the world, it must be one that does (``trust_proxy``).
+        """
+        if _PASSED_ON & req.env.keys() or not is_loopback(req.remote_addr):
+            return False
+        asked = _HOST.fullmatch(req.get_header("Host") or "")  # a page's script can't choose it
+        if asked is None or not is_loopback(asked["name"]):
+            return False
+        return self._trusts or self._base_url is None or _is_local(self._base_url)
 
     def _find_own_url(self, scheme: str, host: str) -> str:
         """The address of the Host header, which any page can make a browser send: so only ours."""
@@ -86,6 +103,10 @@ def signed_url(req: Request) -> str:
     host_and_prefix = req.context.base_url.partition("://")[2].rstrip("/")
     path = req.env["PATH_INFO"].encode("latin-1")
     return f"{req.context.scheme}://{host_and_prefix}{quote(path, safe=_IN_PATHS)}"
+
+
+def _is_local(url: str) -> bool:
+    return is_loopback(urlsplit(url).hostname or "")
 
 
 def is_loopback(host: str) -> bool:

@@ -224,6 +224,9 @@ class Storage(Protocol):
         It is read in short transactions, as by ``read``. Raises Rewritten, Damaged.
         """
 
+    def ping(self) -> None:
+        """Look whether the store can be read at all. Raises Unavailable."""
+
     def backup(self, path: Path) -> None:
         """Write a consistent copy, while others read and write, to a file that must not exist."""
 

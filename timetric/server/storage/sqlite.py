@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -13,10 +14,12 @@ from timetric.server.metadata import Metadata
 from timetric.server.receipt import PLAIN, Receipt, Terms
 from timetric.server.storage import (
     Accounts,
+    Damaged,
     Found,
     Grants,
     Search,
     Series,
+    Unavailable,
     User,
     Window,
     pieces,
@@ -51,6 +54,12 @@ class SqliteStorage:
 
     def close(self) -> None:
         self._database.close()
+
+    def ping(self) -> None:
+        try:
+            self._database.row("SELECT key FROM users LIMIT 1", ())
+        except (Damaged, sqlite3.DatabaseError) as error:  # whatever it is, it is no answer
+            raise Unavailable(f"the store can't be read: {error}") from error
 
     def backup(self, path: Path) -> None:
         self._database.backup(path)
