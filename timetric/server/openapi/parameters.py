@@ -12,13 +12,19 @@ from timetric.server.receipt import ERROR, KEEP, REPLACE
 from timetric.server.search import LONGEST_Q
 from timetric.server.selection import SIDES
 from timetric.server.thinning import METHODS
+from timetric.timestamps import END as END_OF_TIME
+from timetric.timestamps import FIRST
 
 Parameter = dict[str, Any]
 
+#: As in CSV: the usual ones of many ways to write it.
 _TIME: Schema = {
-    "type": "string",
-    "examples": ["1236707269", "2009-03-11T01:30:00", "2009-03-10"],
-    "minLength": 1,
+    "anyOf": [
+        {"type": "number", "minimum": FIRST, "exclusiveMaximum": END_OF_TIME},
+        {"type": "string", "format": "date-time"},
+        {"type": "string", "format": "date"},
+    ],
+    "examples": [1236707269, "2009-03-11T01:30:00Z", "2009-03-10"],
 }
 
 
