@@ -25,6 +25,7 @@ SERVER = [
 ]
 ARROW = ["pyarrow>=15" + SERVICE]  # reads large uploads twice as fast
 PANDAS = ["pandas>=2"]
+WAITRESS = "waitress>=3,<4"
 PROGRESS = ["tqdm>=4.60"]
 TEST = [
     "build>=1.2",
@@ -45,7 +46,7 @@ TEST = [
     "types-oauthlib",
     "types-python-dateutil",
     "types-simplejson",
-    "waitress>=3",
+    WAITRESS,
 ]
 
 setup(
@@ -89,6 +90,7 @@ setup(
         "server": SERVER,
         "arrow": ARROW,
         "pandas": PANDAS,
+        "testing": SERVER + [WAITRESS],
         "progress": PROGRESS,
         "test": TEST,
         "all": OAUTH + SERVER + ARROW + PANDAS + PROGRESS,

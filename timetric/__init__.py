@@ -23,7 +23,9 @@ or False::
     series.delete()                             # its data; the series itself stays
 
 A call has done all that it says when it returns; otherwise it raises an error under
-TimetricClientError. Importing this package opens nothing and loads no HTTP library.
+TimetricClientError. A write returns a Receipt, and is done once however often it had to be sent;
+where no answer comes, WriteInDoubt can settle it later. Importing this package opens
+nothing and loads no HTTP library.
 """
 
 from timetric.client import TimetricClient
@@ -43,6 +45,8 @@ from timetric.exceptions import (
     Rewritten,
     ServiceError,
     ServiceUnavailable,
+    SpoolError,
+    SpoolFull,
     TimetricClientError,
     TooLarge,
     WriteInDoubt,
@@ -71,6 +75,8 @@ __all__ = [
     "Series",
     "ServiceError",
     "ServiceUnavailable",
+    "SpoolError",
+    "SpoolFull",
     "TimetricClient",
     "TimetricClientError",
     "TooLarge",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from copy import copy
 from types import TracebackType
@@ -23,7 +24,11 @@ from timetric.transport import Transport, is_address
 from timetric.upload import multipart_file
 
 if TYPE_CHECKING:
+    import os
+
     import httplib2
+
+    from timetric.spool import Spool
 
 DEFAULT_URL = "http://127.0.0.1:8000/"
 
@@ -155,6 +160,22 @@ class TimetricClient:
         params = [(name, text) for name, text in fields.items() if text]
         params += [("tags", tag) for tag in tag_list]
         return create(self, params, data)
+
+    def spool(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        max_bytes: int = 64 << 20,
+        deadline: float = 5.0,
+        clock: Callable[[], float] = time.time,
+    ) -> Spool:
+        """A file that keeps writes until the service has them; see timetric.spool.Spool.
+
+        It is made where there is none. Raises SpoolError where it can't be written.
+        """
+        from timetric.spool import Spool
+
+        return Spool(self, path, max_bytes=max_bytes, deadline=deadline, clock=clock)
 
     def table(
         self,

@@ -162,3 +162,11 @@ class RateLimited(TimetricClientError):
     """429: too many requests; ``retry_after`` (seconds) says how long to wait, or is None."""
 
     retry_after: float | None = None
+
+
+class SpoolError(TimetricClientError):
+    """The file of a spool can't be used: read-only, damaged, for another service, no disk left."""
+
+
+class SpoolFull(SpoolError):
+    """The spool has no room for a write, of which nothing is kept."""

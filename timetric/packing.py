@@ -7,11 +7,9 @@ words null, true and false as NaNs that carry their number, 1, 2 and 3.
 from __future__ import annotations
 
 import math
-import sys
-from array import array
+import struct
 from collections.abc import Iterable, Iterator
 from itertools import chain, islice
-from struct import Struct
 from typing import Any, BinaryIO
 
 from timetric.points import Point, Value, to_points
@@ -20,7 +18,7 @@ from timetric.timestamps import END, FIRST
 
 _WORDS = {bool, type(None)}
 _RUN = 4096  # points that are looked at together
-_NUMBER, _WORD = Struct("<dd"), Struct("<dQ")
+_NUMBER, _WORD = struct.Struct("<dd"), struct.Struct("<dQ")
 _BITS: dict[Value, int] = {
     None: 0x7FF8_0000_0000_0001,
     True: 0x7FF8_0000_0000_0002,
@@ -47,16 +45,17 @@ def _pack_plain(run: list[Any]) -> bytes | None:
     if not _are(run, (tuple, list)) or set(map(len, run)) != {2}:
         return None
     cells: list[Any] = list(chain.from_iterable(run))
-    words = {} if _are(cells, (float, int)) else _taken_words(cells)
-    doubles = _doubles(cells)
-    if doubles is None:
+    words: dict[int, int] = {}
+    if not _are(cells, (float, int)):
+        words = _taken_words(cells)
+        if not _are(cells, (float, int)):
+            return None
+    packed = _pack_numbers(cells)
+    if packed is None:
         return None
-    bits = memoryview(doubles).cast("B").cast("Q")
-    for place, word in words.items():
-        bits[place] = word
-    if sys.byteorder == "big":
-        doubles.byteswap()
-    return doubles.tobytes()
+    for place, bits in words.items():
+        struct.pack_into("<Q", packed, 8 * place, bits)
+    return bytes(packed)
 
 
 def _taken_words(cells: list[Any]) -> dict[int, int]:
@@ -68,18 +67,15 @@ def _taken_words(cells: list[Any]) -> dict[int, int]:
     return words
 
 
-def _doubles(cells: list[Any]) -> array[float] | None:
-    """Timestamps and values in turn; None where any is no good number."""
-    if not _are(cells, (float, int)):
-        return None
+def _pack_numbers(cells: list[Any]) -> bytearray | None:
+    """Timestamps and values in turn; None where any is out of range, infinite or NaN."""
+    times = cells[::2]
     try:
-        doubles = array("d", cells)
+        if not (math.isfinite(sum(cells)) and min(times) >= FIRST and max(times) < END):
+            return None
+        return bytearray(struct.pack(f"<{len(cells)}d", *cells))
     except OverflowError:  # an int past a double's range
         return None
-    times = doubles[::2]
-    if not (math.isfinite(sum(doubles)) and min(times) >= FIRST and max(times) < END):
-        return None
-    return doubles
 
 
 def _are(items: list[Any], kinds: tuple[type, ...]) -> bool:

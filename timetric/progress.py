@@ -40,7 +40,8 @@ def _ignore(done: int) -> None:
 
 def _tqdm() -> Callable[..., Any]:
     try:
-        from tqdm.auto import tqdm as bar
+        from tqdm.auto import tqdm
     except ImportError as error:  # the extra "progress" is not installed
         raise ConfigError("progress=True shows a bar by tqdm: pip install tqdm") from error
+    bar: Callable[..., Any] = tqdm
     return bar

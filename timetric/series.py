@@ -158,7 +158,7 @@ class Series(Window):
         WriteInDoubt where the answer is lost.
         """
         query = terms(on_conflict, dry_run)
-        if _is_single(data):
+        if is_single(data):
             return value_write(self.id, to_value(data), at, query).send(self.client)
         if at is not None:
             raise BadRequest(
@@ -210,5 +210,6 @@ class Series(Window):
         return Write("DELETE", series_path(self.id, [("series", "true")])).send(self.client)
 
 
-def _is_single(data: object) -> bool:
+def is_single(data: object) -> bool:
+    """Whether ``update`` takes this for one value."""
     return not (is_file(data) or isinstance(data, (str, bytes, Iterable)))

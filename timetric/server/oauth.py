@@ -109,7 +109,7 @@ class AccessTokenResource(_TokenResource):
         if given is None:
             return
         plain = given.upper().translate(_AS_TYPED)
-        if not hmac.compare_digest(plain.encode(), _verifier(self._keyring, token).encode()):
+        if not hmac.compare_digest(plain.encode(), verifier(self._keyring, token).encode()):
             self._grants.count_wrong_verifier(token.key, TRIES)
             raise Problem(401, "oauth_verifier is wrong.", oauth_problem="verifier_invalid")
 
@@ -168,7 +168,7 @@ class AuthorizeResource:
         token = self._grants.authorize(token.key, user, self._clock())
         if token.callback is None:
             return "authorized", {}
-        return "authorized", {"oauth_verifier": _verifier(self._keyring, token)}
+        return "authorized", {"oauth_verifier": verifier(self._keyring, token)}
 
     def _deny(self, token: RequestToken, user: User) -> tuple[str, dict[str, str]]:
         self._grants.deny(token.key, user, self._clock())
@@ -207,7 +207,7 @@ def _callback(token: RequestToken, given: str | None) -> str | None:
     raise PageProblem(400, _OTHER_CALLBACK, title="This address can't be right")
 
 
-def _verifier(keyring: Keyring, token: RequestToken) -> str:
+def verifier(keyring: Keyring, token: RequestToken) -> str:
     """What proves that who comes back is who was sent. Derived: who asks twice is told the same."""
     bits = int(keyring.derive(VERIFIER, token.key), 16)
     return "".join(_LETTERS[bits >> 5 * place & 31] for place in range(10))
