@@ -185,6 +185,10 @@ def test_an_upload_that_breaks_off_makes_room(machine: Machine) -> None:  # noqa
 # slow bodies
 
 
+def metrics(service: Service) -> str:
+    return send(service.url, "GET", "/metrics/").body.decode()
+
+
 def test_a_body_that_comes_too_slowly_is_ended_and_a_steady_one_is_not(
     machine: Machine,  # noqa: F811
 ) -> None:
@@ -211,6 +215,9 @@ def test_a_body_that_comes_too_slowly_is_ended_and_a_steady_one_is_not(
         slow.result(HANG)
     assert steady.reply().startswith(b"HTTP/1.1 204 ")
     assert [each.latest() for each in series] == [(None, None)] * 3 + [(19999.0, 1.0)]
+    ended = 'timetric_requests_total{method="POST",route="/series/{id}",status="408"} 3.0\n'
+    assert eventually(lambda: ended in metrics(service))
+    assert "timetric_uploads_under_way 0.0\n" in metrics(service)
     waited_for.send(b"1,10\n")
     assert waited_for.reply().startswith(b"HTTP/1.1 204 ")
     service.process.terminate()
