@@ -7,12 +7,14 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl
 
 import falcon
 import pytest
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from tests.conftest import ROOT
+from tests.dancing import pin, program, signed_in
 from tests.service import Service, running_service
 from timetric.server import create_app
 from timetric.server.metadata import TITLE_LENGTH
@@ -105,6 +107,18 @@ def test_limits_are_those_that_hold(service: Service, description: Any) -> None:
     parameters = description["paths"]["/create/"]["post"]["parameters"]
     [title] = [parameter for parameter in parameters if parameter["name"] == "title"]
     assert title["schema"]["maxLength"] == TITLE_LENGTH
+
+
+def test_the_steps_of_oauth_answer_as_described(service: Service, description: Any) -> None:
+    begun = program(service)
+    asked = begun.send("POST", "/oauth/request_token/", callback_uri="oob")
+    begun = begun.becomes(asked)
+    given = begun.trades(pin(signed_in(service).decides(begun)))
+    for path, reply in (("request_token", asked), ("access_token", given)):
+        replies = description["paths"][f"/oauth/{path}/"]["post"]["responses"]
+        schema = replies[str(reply.status)]["content"][reply.headers["Content-Type"]]["schema"]
+        fields = dict(parse_qsl(reply.body.decode()))
+        assert set(schema["required"]) <= fields.keys() <= schema["properties"].keys()
 
 
 def test_scripts_of_other_sites_may_read_it(service: Service) -> None:
