@@ -50,6 +50,8 @@ _OPTIONAL = {name: schema for name, schema in FIELDS.items() if name not in _REQ
 _NUMBER = {"type": "number"}
 _ADDED: dict[str, Schema] = {"value": TEXT, "timestamp": TEXT, "increment": _NUMBER}
 
+_TERMS: dict[str, Schema] = {each["name"]: each["schema"] for each in (ON_CONFLICT, DRY_RUN)}
+
 _UNCHANGED = reply("what If-None-Match or If-Modified-Since names still holds", None, "ETag")
 _DONE: Replies = {"204": reply("the receipt", None, *RECEIPT, "Timetric-Point")}
 
@@ -111,7 +113,14 @@ _ADD = operation(
     _DONE,
     (*_WRITE, *_BODY),
     security=OWNER,
-    body=body({FORM: record({}, **_ADDED), _MULTIPART: record({}, csv=FILE), **_MERGE}),
+    body=body(
+        {
+            FORM: record({}, **_ADDED, **_TERMS),
+            _MULTIPART: record({}, **_TERMS, csv=FILE),
+            **_MERGE,
+        },
+        required=False,  # all may stand in the query
+    ),
 )
 _REPLACE = operation(
     "Put these points in the place of the whole history",
