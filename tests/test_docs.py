@@ -28,6 +28,7 @@ COMMANDS = [
     "user disable",
     "user enable",
     "user remove",
+    "user quota",
     "app add",
     "app token",
     "app list",

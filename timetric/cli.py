@@ -15,11 +15,11 @@ from urllib.parse import urlsplit
 from timetric import admin, commands
 from timetric.diagnosis_flags import add_diagnosis
 from timetric.exceptions import InvalidPoint, TimetricClientError
+from timetric.flags import add_limits, add_quota, add_signup
 from timetric.store import CommandError
 from timetric.timestamps import END, parse_timestamp
 
 DEFAULT_DATA, DEFAULT_HOST, DEFAULT_PORT = "timetric-data", "127.0.0.1", 8000
-SIGNUP_SERIES, SIGNUP_POINTS = 100, 1_000_000
 DEFAULT_URL = f"http://{DEFAULT_HOST}:{DEFAULT_PORT}/"
 
 #: How long from now: a number and a unit, in seconds.
@@ -137,29 +137,10 @@ def _add_serve(names: Any, parents: list[argparse.ArgumentParser]) -> None:
     serve.add_argument(
         "--tls-key", metavar="FILE", type=_path, help="its key (PEM), without a passphrase"
     )
-    _add_signup(serve)
+    add_limits(serve)
+    add_signup(serve)
     add_diagnosis(serve)
     serve.set_defaults(run=commands.serve)
-
-
-def _add_signup(serve: argparse.ArgumentParser) -> None:
-    serve.add_argument(
-        "--open-signup", action="store_true", help="let strangers make accounts in the browser"
-    )
-    serve.add_argument(
-        "--signup-series",
-        metavar="N",
-        type=_count,
-        default=SIGNUP_SERIES,
-        help=f"series that each of them may have ({SIGNUP_SERIES:,})",
-    )
-    serve.add_argument(
-        "--signup-points",
-        metavar="N",
-        type=_count,
-        default=SIGNUP_POINTS,
-        help=f"points that each of them may have ({SIGNUP_POINTS:,})",
-    )
 
 
 def _add_user(names: Any, data: argparse.ArgumentParser, url: argparse.ArgumentParser) -> None:
@@ -182,6 +163,12 @@ def _add_user(names: Any, data: argparse.ArgumentParser, url: argparse.ArgumentP
     enable = actions.add_parser("enable", parents=[data], help="let a disabled user in again")
     enable.add_argument("name", metavar="NAME")
     enable.set_defaults(run=admin.user_enable)
+    quota = actions.add_parser(
+        "quota", parents=[data], help="show or set how much a user may have, a line each"
+    )
+    quota.add_argument("name", metavar="NAME")
+    add_quota(quota)
+    quota.set_defaults(run=admin.user_quota)
     remove = actions.add_parser("remove", parents=[data], help="remove a user with all they have")
     remove.add_argument("name", metavar="NAME")
     remove.add_argument("--yes", action="store_true", help="do it; else only what would go is told")
@@ -289,12 +276,6 @@ def _url(text: str) -> str:
     if "@" in parts.netloc or parts.query or parts.fragment:
         raise argparse.ArgumentTypeError("it holds no credentials, query or fragment")
     return text.rstrip("/") + "/"
-
-
-def _count(text: str) -> int:
-    if not (text.isascii() and text.isdigit()):
-        raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 0 on")
-    return min(int(text), 2**63 - 1)  # what a store holds
 
 
 def _expiry(text: str) -> float:

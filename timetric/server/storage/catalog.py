@@ -15,7 +15,7 @@ from timetric.server.storage import Found, Missing, Search, Series, User
 from timetric.server.storage.bodies import sweep
 from timetric.server.storage.database import Database
 from timetric.server.storage.history import History
-from timetric.server.storage.quota import check_series
+from timetric.server.storage.quota import check_first_points, check_series
 from timetric.server.storage.rows import insert
 from timetric.server.storage.sqlite_search import find
 from timetric.server.storage.tables import Tables
@@ -42,6 +42,7 @@ class Catalog:
 
         def make() -> Receipt:
             if terms.dry_run:
+                self._check_quota(owner, size)
                 return receipt._replace(made=None, version=0)
             with self._history.first_points(points) as put:
 
@@ -52,6 +53,13 @@ class Catalog:
                 return self._writer.write(scope, terms, now, job, amends=True)
 
         return self._writer.once(scope, terms, now, make)
+
+    def _check_quota(self, owner: User, points: int) -> None:
+        """Whether one more series with so many points may be made. Raises OverQuota, Missing."""
+        with self._database.reading() as db:
+            check_series(db, owner)
+            if points > 0:
+                check_first_points(db, owner, points)
 
     def series(self, id: str) -> Series:
         row = self._database.row(f"{_SERIES} WHERE id = ?", (id,))
