@@ -119,10 +119,10 @@ class Search(NamedTuple):
     words: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()
     owner: str | None = None
-    slug: str | None = None
     viewer: User | None = None
     limit: int = 20
     offset: int = 0
+    slug: str | None = None
 
 
 class Found(NamedTuple):
