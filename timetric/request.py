@@ -18,6 +18,10 @@ class Cut(NamedTuple):
     headers: Mapping[str, str]
     body: bytes
 
+    def __repr__(self) -> str:
+        """Without what came, which may be a token's secret."""
+        return f"<Cut after {len(self.body)} bytes>"
+
 
 #: Told what had come of a reply, gives the URL at which the rest of it is asked for.
 Resume = Callable[[Cut], str]
