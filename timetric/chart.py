@@ -70,9 +70,8 @@ class Chart:
     def _repr_html_(self) -> str:
         told = facts(self._seen, time.time(), self.unit)
         label = plain(f"{self.title}: {', '.join(told)}")
-        drawn = svg_chart(self.points, label, gap=self._gap)
-        unit = [f"in {self.unit}"] if self.unit else []
-        return card(self.title, self.url, [*told, *unit], drawn)
+        drawn = svg_chart(self.points, label, gap=self._gap) if self.points else ""
+        return card(self.title, self.url, told, drawn)
 
     def draw(self, axes: Any) -> Any:
         """Draw on axes of matplotlib's, in the colour that is next there; returns the axes."""

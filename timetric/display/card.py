@@ -11,6 +11,7 @@ from html import escape
 from timetric.display.wording import plain
 
 _CARD = 'style="max-width:640px;font-family:system-ui,sans-serif;line-height:1.5"'
+_LINK = 'style="color:inherit"'
 _FAINT = 'style="opacity:.75;font-size:.9em"'
 
 
@@ -19,5 +20,5 @@ def card(title: str, url: str, facts: Iterable[str], chart: str = "") -> str:
     told = escape(plain(" · ".join(fact for fact in facts if fact)))
     link = escape(plain(title))
     if url.startswith(("https://", "http://")):
-        link = f'<a href="{escape(url)}" rel="noopener">{link}</a>'
+        link = f'<a href="{escape(url)}" rel="noopener" {_LINK}>{link}</a>'
     return f"<div {_CARD}><div><b>{link}</b></div><div {_FAINT}>{told}</div>{chart}</div>"

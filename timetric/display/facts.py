@@ -29,7 +29,7 @@ def facts(known: Known, now: float, unit: str = "", spark: str = "") -> list[str
     if known.first is None:
         return [*told, last, since]
     begun = day(known.first[0])
-    span = since if since == begun else f"{begun} … {since}"
+    span = since if since == begun or known.first[0] == known.latest[0] else f"{begun} … {since}"
     return [*told, span, *([spark] if spark else []), last]
 
 

@@ -11,6 +11,9 @@ from timetric.display.wording import at
 from timetric.display.wording import number as worded
 from timetric.points import Point, Value
 
+#: Seconds to each side of what is all at one time.
+_AROUND = 1800.0
+
 
 class Mark(NamedTuple):
     """A mark at an axis: the time or value that it stands at, and what it says."""
@@ -33,8 +36,10 @@ class Scale(NamedTuple):
         numbers = [number for _, v in points if (number := drawn(v)) is not None]
         if not numbers:
             return None
-        low, high = _apart(min(numbers), max(numbers))
-        return cls(*_apart(points[0][0], points[-1][0]), low, high)
+        start, end = points[0][0], points[-1][0]
+        if start == end:
+            start, end = start - _AROUND, end + _AROUND
+        return cls(start, end, *_apart(min(numbers), max(numbers)))
 
     def x(self, t: float) -> float:
         """From 0 at the start to 1 at the end."""
