@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from operator import itemgetter
+from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
@@ -65,7 +66,8 @@ class Chart:
         told = facts(self._seen, time.time(), self.unit)
         drawn = terminal_chart(self.points, width, height, gap=self._gap, ascii=screen.is_ascii())
         lines = [", ".join(heading), ", ".join(told)]
-        return "\n".join([*(screen.fitted(line)[:width] for line in lines if line), drawn])
+        above = [part for line in lines for part in wrap(screen.fitted(line), width)]
+        return "\n".join([*above, drawn])
 
     def _repr_html_(self) -> str:
         told = facts(self._seen, time.time(), self.unit)

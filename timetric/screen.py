@@ -12,8 +12,8 @@ _ROWS = 14  # of a chart, where there is room
 
 
 def is_ascii() -> bool:
-    """Whether standard output can't take blocks, or tells no encoding."""
-    encoding = getattr(sys.stdout, "encoding", None) or "ascii"
+    """Whether standard output can't take blocks. What has no encoding keeps text as it is."""
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
     try:
         _NEEDED.encode(encoding)
     except (UnicodeEncodeError, LookupError):  # an encoding without them, or of no known name

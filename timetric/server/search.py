@@ -74,6 +74,7 @@ class SearchResource:
             words=_words(asked.q),
             tags=tags,
             owner=own or asked.owner or None,
+            slug=asked.slug or None,
             viewer=viewer,
             limit=asked.per_page,
             offset=(asked.page - 1) * asked.per_page,
@@ -152,6 +153,7 @@ def _asked(query: Fields, tags: tuple[str, ...]) -> Asked:
         tags,
         _number(query, "p", usual=1, most=_LAST_PAGE),
         _number(query, "n", usual=PER_PAGE, most=MOST),
+        fields.text(query, "slug"),
     )
 
 

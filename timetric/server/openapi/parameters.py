@@ -112,6 +112,7 @@ SAFELY = [IDEMPOTENCY_KEY, IF_MATCH]
 SEARCH = [
     query("q", "words, at most 50", {"type": "string", "maxLength": LONGEST_Q}),
     query("u", "the owner's name, or me"),
+    query("slug", "the whole of one"),
     query("n", "how many on a page", _number(MOST, PER_PAGE)),
     query("p", "which page", _number(10**9, 1)),
 ]

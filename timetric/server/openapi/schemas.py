@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from timetric.server.listing import MOST
-from timetric.server.metadata import CAPTION_LENGTH, TITLE_LENGTH
+from timetric.server.metadata import CAPTION_LENGTH, SLUG, TITLE_LENGTH
 
 Schema = dict[str, Any]
 
@@ -16,6 +16,7 @@ FLAG: Schema = {"type": "string", "enum": ["true", "false"]}
 FILE: Schema = {"type": "string", "contentMediaType": "text/csv"}
 BYTES: Schema = {}  # what is no text has no schema (OpenAPI 3.1, 4.8.14.2)
 
+_SLUG: Schema = {"type": "string", "pattern": f"^{SLUG.pattern}$"}
 _TIMESTAMP: Schema = {"type": "number", "description": "Unix seconds, UTC"}
 _VALUE: Schema = {"type": ["number", "boolean", "null"]}
 _DEGREES: dict[str, Schema] = {
@@ -56,6 +57,7 @@ FIELDS: dict[str, Schema] = {
     "source_url": {"type": "string", "format": "uri", "description": "http or https"},
     **{name: {"type": "number", **range} for name, range in _DEGREES.items()},
     "public": {**FLAG, "default": "false"},
+    "slug": {**_SLUG, "description": "a short name of the owner's own"},
 }
 
 _THIN: dict[str, Schema] = {"name": ref("ID"), "title": TEXT, "url": TEXT}
@@ -67,6 +69,7 @@ _THICK: dict[str, Schema] = {
     **{name: {"type": ["number", "null"], **range} for name, range in _DEGREES.items()},
     "owner": TEXT,
     "public": {"type": "boolean"},
+    "slug": _or_null(_SLUG),
     "created": _TIMESTAMP,
     "updated": _TIMESTAMP,
     "points": COUNT,
@@ -90,6 +93,7 @@ _PATCH: dict[str, Schema] = {
     "tags": {"type": ["array", "null"], "items": {"type": "string", "pattern": "^[^;]*$"}},
     **{name: {"type": ["number", "null"], **range} for name, range in _DEGREES.items()},
     "public": {"type": ["boolean", "null"]},
+    "slug": _or_null(_SLUG),
 }
 
 SCHEMAS: dict[str, Schema] = {
@@ -105,6 +109,7 @@ SCHEMAS: dict[str, Schema] = {
         record=ONE_OR_MORE,
         field=TEXT,
         timestamp=_TIMESTAMP,
+        series=ref("ID"),
         retry_after=COUNT,
         oauth_problem=TEXT,
     ),
