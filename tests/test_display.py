@@ -127,6 +127,13 @@ def test_what_is_seen_of_many_pages_stays_small() -> None:
     assert len(seen.some) <= 256
 
 
+def test_times_that_are_none_are_not_shown() -> None:
+    seen = Seen()
+    seen.points([(0.0, 1.0), (1e300, 2.0)])
+    seen.found((float("nan"), 1.0))
+    assert facts(seen, 0) == []
+
+
 def test_a_strangers_title_moves_no_cursor() -> None:
     assert plain("a\x1b[2J\u202eb\n") == r"a\x1b[2J\u202eb\n"
 

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Optional, Protocol
+from typing import Protocol
 
 from timetric.display.wording import ago, day, value
 from timetric.points import Point
-
-# mypy reads this as 3.10, but the client's end runs on 3.9.
-_Maybe = Optional[Point]
 
 
 class Known(Protocol):
     """What isn't known is None."""
 
-    count: Optional[int]  # noqa: UP045
-    first: _Maybe
-    latest: _Maybe
+    count: int | None
+    first: Point | None
+    latest: Point | None
 
 
 def facts(known: Known, now: float, unit: str = "", spark: str = "") -> list[str]:
