@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import doctest
+import importlib
 import io
 import math
 import sys
@@ -139,6 +141,12 @@ def test_a_strangers_title_moves_no_cursor() -> None:
 
 
 # words
+
+
+@pytest.mark.parametrize("name", ["wording", "scale", "sparkline"])
+def test_the_examples_hold(name: str) -> None:
+    module = importlib.import_module(f"timetric.display.{name}")
+    assert doctest.testmod(module).failed == 0
 
 
 def test_numbers_are_short() -> None:
