@@ -33,6 +33,7 @@ TEST = [
     "flask>=3",  # the example in docs/webapp
     "hypothesis>=6.100",
     "lxml>=5",  # holds feeds against the schema of Atom
+    "matplotlib>=3.7",
     "mypy>=1.19",
     "oauthlib>=3.2.2,<5",  # another's view of our signatures
     "openapi-spec-validator>=0.9,<1" + SERVICE,

@@ -113,7 +113,7 @@ def test_a_handle_shows_its_title_once_it_knows_it(client: timetric.TimetricClie
     handle = client.series(made.id)
     assert repr(handle) == f"<timetric.Series {made.id!r}>"
     assert handle.caption == "c"
-    assert repr(handle) == repr(made)
+    assert repr(handle) == '<Series "Office power" no points>'
 
 
 def test_series_are_found_by_words_tags_and_owner(

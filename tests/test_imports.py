@@ -25,6 +25,11 @@ exceptions request
 limits insecure
 timestamps oauth1
 points reply progress
+display
+display.wording
+display.scale display.facts
+display.sparkline display.terminal display.svg display.card
+screen
 receipt holding
 records duration
 packing
@@ -36,7 +41,9 @@ repeat
 write
 bulk
 transport callback pages
+seen
 auth ahead metadata
+line chart
 window
 dance series table spoolfile
 search
@@ -112,7 +119,16 @@ PURE = {
     for name in ("columns", "blocks", "buckets", "aggregates", "thinning", "formats", "receipt")
 }
 PURE |= {"server.listing", "server.atom"}
-SHARED = {"exceptions", "timestamps", "points"}  # what the service's end takes of the client's
+DISPLAY = {"display"} | {
+    f"display.{name}"
+    for name in ("wording", "scale", "facts", "sparkline", "terminal", "svg", "card")
+}
+PURE |= DISPLAY
+SHARED = {
+    "exceptions",
+    "timestamps",
+    "points",
+} | DISPLAY  # what the service's end takes of the client's
 
 #: What the client's end may import when it is imported, beside the standard library.
 LIGHT = {"simplejson", "timetric"}

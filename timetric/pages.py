@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from timetric.exceptions import BadReply, InvalidPoint, Rewritten, TimetricClientError
 from timetric.points import Point, parse_csv, parse_line
-from timetric.records import RECORD, RECORDS, last_timestamp, parse_records
+from timetric.records import RECORD, RECORDS, last_timestamp, parse_records, some_records
 from timetric.request import Cut
 
 if TYPE_CHECKING:
@@ -31,6 +31,13 @@ _NEXT = re.compile(r'<([^>]*)>\s*;\s*rel="?next"?')
 _TAG = re.compile(r'(?:W/)?"[0-9]+\.([0-9]+)-')
 
 
+def _ends(body: bytes, most: int) -> bytes:
+    """The first line of CSV and the last: finding more would take long."""
+    text = body.strip()
+    first, last = text.partition(b"\n")[0], text.rpartition(b"\n")[2]
+    return text if first == last else b"%b\n%b\n" % (first, last)
+
+
 class Page(NamedTuple):
     """Some points as they came, how they are read, and the query for those after them, or ""."""
 
@@ -38,10 +45,15 @@ class Page(NamedTuple):
     parse: Callable[[bytes], Iterator[Point]]
     size: int
     following: str
+    choose: Callable[[bytes, int], bytes] = _ends
 
     def points(self) -> Iterator[Point]:
         """Raises BadReply where they are none."""
         return self.parse(self.body)
+
+    def some(self, most: int) -> list[Point]:
+        """About so many of them or fewer, the first and the last among them."""
+        return list(self.parse(self.choose(self.body, most)))
 
 
 #: What gets the page that a query asks for.
@@ -165,7 +177,7 @@ class _Came:
     def page(self, following: str) -> Page:
         body = b"".join(self.parts)
         parse = partial(parse_records, numeric=self._numeric)
-        return Page(body, parse, len(body) // RECORD, following)
+        return Page(body, parse, len(body) // RECORD, following, some_records)
 
 
 def whole_csv(body: bytes) -> bytes:

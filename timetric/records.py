@@ -50,6 +50,13 @@ def last_timestamp(records: bytes) -> float:
     return float(_doubles(records[-RECORD:])[0])
 
 
+def some_records(records: bytes, most: int) -> bytes:
+    """About so many of whole records, evenly chosen, with the first and the last."""
+    count = len(records) // RECORD
+    places = [*range(0, count - 1, count // most + 1), count - 1] if count else []
+    return b"".join(records[place * RECORD : (place + 1) * RECORD] for place in places)
+
+
 def _doubles(records: bytes) -> Any:
     if sys.byteorder == "little":
         return memoryview(records).cast("d")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from copy import copy
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Optional
@@ -14,9 +14,11 @@ from timetric.bulk import send_points
 from timetric.duration import Duration, back
 from timetric.exceptions import BadReply, BadRequest, InvalidPoint
 from timetric.metadata import Told, as_patch, checked, from_item
+from timetric.pages import Page
 from timetric.points import Point, to_value
 from timetric.progress import Progress
 from timetric.receipt import Receipt
+from timetric.seen import Seen
 from timetric.timestamps import format_timestamp
 from timetric.upload import is_file
 from timetric.window import Nothing, Window, moment
@@ -57,10 +59,13 @@ class Series(Window):
         self.id = id
         #: What is known of its metadata, by name; see describe.
         self.about = about
+        self._seen = Seen()
 
     def __repr__(self) -> str:
-        title = f' "{self.about["title"]}"' if "title" in self.about else ""
-        return f"<timetric.Series {self.id!r}{title}>"
+        """What was last read through this handle; before that what it is. Asks nothing."""
+        from timetric.line import line  # so that importing timetric stays quick
+
+        return line(self, self._seen)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Series) and self.url == other.url
@@ -102,6 +107,7 @@ class Series(Window):
                 )[1],
             )
         self.about = from_item(item)
+        self._seen.item(item)
         return self.about
 
     # reading
@@ -120,7 +126,9 @@ class Series(Window):
             raise TypeError("a series is sliced by times; for the point at one there is at()")
         if span.step is not None:
             raise TypeError("a slice of a series takes no step; for buckets there is resample()")
-        return Window(self.client, self.url, span.start, span.stop)
+        part = Window(self.client, self.url, span.start, span.stop)
+        part._series = self
+        return part
 
     def last(self, duration: Duration) -> Window:
         """The points of the time up to now: of a text such as "2w", or a timedelta.
@@ -140,7 +148,9 @@ class Series(Window):
         >>> series.latest()
         (1708041600.0, 14.0)
         """
-        return self._value({})
+        point = self._value({})
+        self._seen.found(point)
+        return point
 
     def at(self, when: object, side: str = "before") -> Point | Nothing:
         """The point at a time, or else the one next to it.
@@ -164,6 +174,7 @@ class Series(Window):
         count = self._json("metadata/", {}).get("points")
         if type(count) is not int:
             raise BadReply(f"{self.url}metadata/ did not tell the number of points")
+        self._seen.counted(count)
         return count
 
     def _total(self) -> int:
@@ -198,6 +209,33 @@ class Series(Window):
         """The latest value, its fraction cut off."""
         return int(float(self))
 
+    # looking
+
+    def open(self) -> bool:
+        """Open the series' page in the browser; whether there was one to ask.
+
+        >>> series.open()  # doctest: +SKIP
+        True
+        """
+        import webbrowser
+
+        return webbrowser.open(self.url)
+
+    def _describe(self) -> Mapping[str, Any]:
+        return self.describe()
+
+    def _saw(self, points: Sequence[Point], gap: float) -> Seen:
+        count = self._seen.count
+        self._seen.points(points)
+        self._seen.count = len(points) if gap == float("inf") else count
+        return self._seen
+
+    def _hurried(self, deadline: float) -> Series:
+        return self.within(deadline, retries=1)
+
+    def _pages(self) -> Iterator[Page]:
+        return self._seen.pages(super()._pages())
+
     # writing
 
     def update(
@@ -228,6 +266,7 @@ class Series(Window):
         WriteInDoubt where the answer is lost.
         """
         query = terms(on_conflict, dry_run)
+        self._seen.forget()
         if is_single(data):
             return value_write(self.id, to_value(data), at, query).send(self.client)
         if at is not None:
@@ -245,6 +284,7 @@ class Series(Window):
         The new value is ``value`` of the receipt. Raises Conflict where the latest value is no
         number, WriteInDoubt where the answer is lost.
         """
+        self._seen.forget()
         return increment_write(self.id, amount).send(self.client)
 
     def __iadd__(self, amount: float) -> Series:
@@ -265,6 +305,7 @@ class Series(Window):
 
         Raises as update does.
         """
+        self._seen.forget()
         return send_points(self.client, "PUT", series_path(self.id), data)
 
     def delete(self, *, start: object = None, end: object = None) -> Receipt:
@@ -282,6 +323,7 @@ class Series(Window):
             for name, when in bounds.items()
             if when is not None
         ]
+        self._seen.forget()
         return Write("DELETE", series_path(self.id, query)).send(self.client)
 
     def remove(self) -> Receipt:
@@ -290,6 +332,7 @@ class Series(Window):
         >>> series.remove().removed
         3
         """
+        self._seen.forget()
         return Write("DELETE", series_path(self.id, [("series", "true")])).send(self.client)
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
+from copy import copy
 from itertools import chain
 from typing import IO, TYPE_CHECKING, Any, overload
 from urllib.parse import urlencode
@@ -16,7 +17,10 @@ from timetric.progress import Progress, meter
 from timetric.timestamps import to_timestamp
 
 if TYPE_CHECKING:
+    from timetric.chart import Chart
     from timetric.client import TimetricClient
+    from timetric.seen import Seen
+    from timetric.series import Series
 
 #: Where there is no point: neither a time nor a value.
 Nothing = tuple[None, None]
@@ -43,6 +47,9 @@ class Window:
     its points, and has all of this as well.
     """
 
+    #: The series that this was cut out of, where that is known.
+    _series: Series | None = None
+
     def __init__(
         self, client: TimetricClient, url: str, start: object = None, end: object = None
     ) -> None:
@@ -67,7 +74,7 @@ class Window:
         behind the place that has been reached is not seen; where the series is rewritten or
         cleared meanwhile, Rewritten is raised.
         """
-        return _points(*reading(self))
+        return _points(self._pages())
 
     def __reversed__(self) -> Iterator[Point]:
         """The points, latest first, fetched likewise.
@@ -75,7 +82,7 @@ class Window:
         >>> next(reversed(series))
         (1708041600.0, 14.0)
         """
-        return _points(*reading(self, order="desc"))
+        return _points(_pages(*reading(self, order="desc")))
 
     def first(self) -> Point | Nothing:
         """The earliest point; ``(None, None)`` where there is none.
@@ -115,7 +122,7 @@ class Window:
         """
         part = Window(self.client, self.url, start, end)
         part._bounds = {**self._bounds, **part._bounds}
-        return _points(*reading(part, every=every, aggregate=aggregate, tz=tz))
+        return _points(_pages(*reading(part, every=every, aggregate=aggregate, tz=tz)))
 
     def points(self, *, progress: Progress = None) -> Iterator[Point]:
         """The points, oldest first, as iteration gives them; ``progress`` is told page by page.
@@ -129,7 +136,7 @@ class Window:
         """
         with self._meter(progress) as tell:
             done = 0
-            for page in _pages(*reading(self)):
+            for page in self._pages():
                 yield from page.points()
                 done += page.size
                 tell(done)
@@ -156,6 +163,74 @@ class Window:
             return text.getvalue()
         _, body = self.client.get(self.url + "csv/", self._bounds)
         return whole_csv(body).decode("utf-8")
+
+    # looking
+
+    @overload
+    def plot(self, *, width: int | None = None, height: int | None = None) -> Chart: ...
+    @overload
+    def plot(self, *, matplotlib: Any) -> Any: ...
+    def plot(
+        self, *, width: int | None = None, height: int | None = None, matplotlib: Any = None
+    ) -> Any:
+        """A chart of the numbers: text at a prompt, where it fits the terminal; SVG in a notebook.
+
+        >>> series["2024-02":].plot(width=40, height=4)
+        Office power, kW
+        2 points, 2024-02-15 … 2024-02-16,
+        latest 14 kW
+        14 ┤                        ⢀⣀⣀⡠⠤⠤⠤⠒⠒⠒⠉⠉
+           │           ⢀⣀⣀⣀⠤⠤⠤⠒⠒⠒⠉⠉⠉⠁
+           │⣀⣀⠤⠤⠤⠒⠒⠒⠊⠉⠉⠁
+        12 ┤
+           └┬─────────────────┬────────────────┬
+            15 Feb          12:00         16 Feb
+
+        A program prints it. ``width`` and ``height`` are in characters, for text. With
+        ``matplotlib``, axes of its, it is drawn there, in UTC, and the axes are returned.
+
+        Nulls are gaps; true is drawn as 1 and false as 0. Of more than 2,000 points the service
+        chooses those that stand out and leaves the words out; there a stretch without numbers is
+        a gap when it is longer than a sixtieth of the time. Raises as reading does.
+        """
+        from timetric.chart import chart  # as few programs draw
+
+        made = chart(self, (width, height))
+        return made if matplotlib is None else made.draw(matplotlib)
+
+    def _repr_html_(self) -> str:
+        """For notebooks, which ask for it by this name: a chart and what is known, or what failed.
+
+        It takes a few short requests.
+        """
+        from timetric.chart import notebook
+
+        return notebook(self, self._series)
+
+    def _describe(self) -> Mapping[str, Any]:
+        """The title and the unit, and what else is known by name."""
+        return self._series.describe() if self._series else {}
+
+    def _saw(self, points: Sequence[Point], gap: float) -> Seen:
+        """What is known after these were read, all of them or those that stand out."""
+        from timetric.seen import Seen
+
+        seen = Seen()
+        seen.points(points)
+        seen.count = len(points) if gap == float("inf") else None
+        return seen
+
+    def _hurried(self, deadline: float) -> Window:
+        """The same, with this limit of seconds for a call, which is tried once again at most."""
+        other = copy(self)
+        other.client = self.client.within(deadline, retries=1)
+        other._series = self._series and self._series.within(deadline, retries=1)
+        return other
+
+    # reading, by page
+
+    def _pages(self) -> Iterator[Page]:
+        return _pages(*reading(self))
 
     def _write(self, stream: IO[Any], progress: Progress) -> int:
         is_text = hasattr(stream, "encoding")
@@ -190,9 +265,9 @@ def reading(window: Window, limit: int = LIMIT, **fields: str) -> tuple[Read, st
     return read, urlencode({**window._bounds, "limit": str(limit), **fields})
 
 
-def _points(read: Read, query: str) -> Iterator[Point]:
+def _points(pages: Iterator[Page]) -> Iterator[Point]:
     """Chained by C, so that no Python runs between two points."""
-    return chain.from_iterable(page.points() for page in _pages(read, query))
+    return chain.from_iterable(page.points() for page in pages)
 
 
 def _pages(read: Read, query: str) -> Iterator[Page]:
