@@ -27,6 +27,7 @@ ARROW = ["pyarrow>=15" + SERVICE]  # reads large uploads twice as fast
 PANDAS = ["pandas>=2"]
 WAITRESS = "waitress>=3,<4"
 PROGRESS = ["tqdm>=4.60"]
+COMPLETION = ["shtab>=1.8"]
 TEST = [
     "build>=1.2",
     "feedparser>=6",
@@ -35,13 +36,16 @@ TEST = [
     "lxml>=5",  # holds feeds against the schema of Atom
     "mypy>=1.19",
     "oauthlib>=3.2.2,<5",  # another's view of our signatures
+    "openapi-spec-validator>=0.9,<1" + SERVICE,
     "pytest>=8.3",
     "requests>=2.32",  # a stranger's view of what is read
     "ruff>=0.17,<0.18",  # a newer one may format otherwise
+    "schemathesis>=4.32,<5" + SERVICE,  # holds the service against its description
     "selenium>=4.20",
     "selenium-axe-python>=2.2",  # axe-core's script
     "sphinx>=7.4",
     "trustme>=1.1",
+    *COMPLETION,
     "types-httplib2",
     "types-oauthlib",
     "types-python-dateutil",
@@ -92,8 +96,9 @@ setup(
         "pandas": PANDAS,
         "testing": SERVER + [WAITRESS],
         "progress": PROGRESS,
+        "completion": COMPLETION,
         "test": TEST,
-        "all": OAUTH + SERVER + ARROW + PANDAS + PROGRESS,
+        "all": OAUTH + SERVER + ARROW + PANDAS + PROGRESS + COMPLETION,
     },
     entry_points={"console_scripts": ["timetric = timetric.cli:main"]},
 )

@@ -17,6 +17,7 @@ from tests.service import NOON, Reply, Service, running_service
 READS = ["value/json/", "value/json/?at=0", "points/", "csv/", "csv/unix.csv", "csv/iso.csv"]
 VARY = {"accept", "accept-encoding", "authorization", "cookie"}
 EXPOSED = {"link", "etag", "timetric-words", "timetric-version", "request-id", "retry-after"}
+EXPOSED |= {"ratelimit", "ratelimit-policy"}
 CSV = {"Content-Type": "text/csv"}
 ROWS = "".join(f"{t}.0,{t % 5}.0\n" for t in range(1000)).encode()
 

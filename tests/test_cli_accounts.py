@@ -223,6 +223,38 @@ def test_strangers_sign_up_where_they_may_within_their_quota(
             refused()
 
 
+def test_an_administrator_sets_the_quota_of_a_user(machine: Machine) -> None:  # noqa: F811
+    service = machine.serve()
+    series = machine.client(service).create_series([(1, 1)], title="Power", caption="Office")
+    assert table(machine, "user", "quota", "owner") == [
+        ["series", "1", "none"],
+        ["points", "1", "none"],
+    ]
+    shown = table(machine, "user", "quota", "owner", "--points", "2", "--series", "1")
+    assert shown == [["series", "1", "1"], ["points", "1", "2"]]
+    series.update([(2, 2)])
+    for refused in (
+        lambda: series.update([(3, 3)]),
+        lambda: machine.client(service).create_series(title="Second", caption="Too many"),
+    ):
+        with pytest.raises(timetric.TimetricClientError, match="may have"):
+            refused()
+    shown = table(machine, "user", "quota", "owner", "--points", "none")
+    assert shown == [["series", "1", "1"], ["points", "2", "none"]]
+    series.update([(3, 3)])
+    assert series.latest() == (3.0, 3.0)
+    assert machine.run("user", "quota", "nobody").returncode == 1
+
+
+@pytest.mark.parametrize("count", ["-1", "many", "1.5", ""])
+def test_a_quota_that_is_no_number_is_refused(machine: Machine, count: str) -> None:  # noqa: F811
+    failed = machine.run("user", "quota", "owner", f"--series={count}")
+    assert failed.returncode == 2
+    assert re.fullmatch(
+        r"timetric: .*--series: .* is no whole number from 0 on; .*\n", failed.stderr
+    )
+
+
 # https
 
 

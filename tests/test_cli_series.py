@@ -63,14 +63,23 @@ class Shell:
         assert re.fullmatch(r"timetric: .+\n", done.stderr), done.stderr
         return done.stderr
 
-    def at_terminal(self, *arguments: object, typed: str = "") -> tuple[int, str]:
-        """The exit code and the screen, in a terminal of its own, in which ``typed`` is typed."""
+    def refused_last(self, *arguments: object) -> str:
+        """The same, where notes for the person stand ahead of the error."""
+        done = self.run(*arguments)
+        assert (done.returncode, done.stdout) == (1, "")
+        error = done.stderr.splitlines()[-1]
+        assert error.startswith("timetric: ")
+        return error
+
+    def at_terminal(self, *arguments: object, typed: str = "", asked: str = "") -> tuple[int, str]:
+        """The exit code and the screen of a terminal, in which ``typed`` is typed once asked."""
         child, terminal = pty.fork()
         if child == 0:
             os.chdir(self.home)
             os.execve(sys.executable, self.command(*arguments), self.environment)
+        screen = until(terminal, lambda seen: asked in seen) if typed else ""
         os.write(terminal, typed.encode())
-        screen = until(terminal, lambda _: False)
+        screen += until(terminal, lambda _: False)
         return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), screen.replace("\r\n", "\n")
 
 
@@ -149,12 +158,12 @@ def test_ls_is_a_table_at_a_terminal_which_obeys_no_title(
     shell: Shell, client: timetric.TimetricClient
 ) -> None:
     mark = os.urandom(4).hex()
-    made = client.create_series(title=f"{mark} \x1b[31mred", caption="c", unit="kW")
+    made = client.create_series(title=f"{mark} \u202ered", caption="c", unit="kW")
     code, screen = shell.at_terminal("ls", mark)
     assert code == 0
     assert re.match(r"ID +TITLE +UNIT +UPDATED\n", screen)
-    assert re.search(rf"{made.id}  {mark} .\[31mred +kW +\d+ s ago\n", screen)
-    assert "\x1b" not in screen
+    assert re.search(rf"{made.id}  {mark} \ufffdred +kW +\d+ s ago\n", screen)
+    assert "\u202e" not in screen
 
 
 def test_show_is_json_in_a_pipe_and_lines_at_a_terminal(
@@ -286,10 +295,10 @@ def test_rm_asks_at_a_terminal_and_needs_yes_elsewhere(
     shell: Shell, power: timetric.Series
 ) -> None:
     assert "--yes" in shell.refused("rm", power.id)
-    code, screen = shell.at_terminal("rm", power.id, typed="n\n")
+    code, screen = shell.at_terminal("rm", power.id, typed="n\n", asked="[y/N]")
     assert f'Remove "{power.title}" with 3 points, for ever? [y/N]' in screen
     assert (code, power.count()) == (1, 3)
-    assert shell.at_terminal("rm", power.id, typed="y\n")[0] == 0
+    assert shell.at_terminal("rm", power.id, typed="y\n", asked="[y/N]")[0] == 0
     with pytest.raises(timetric.NotFound):
         power.count()
 
@@ -323,7 +332,7 @@ def test_login_keeps_a_token_that_works(shell: Shell, service: RunningService) -
     assert "--token-stdin" in shell.refused("login", service.url)
     assert not path.exists()
 
-    code, screen = shell.at_terminal("login", service.url, typed=f"{token}\n")
+    code, screen = shell.at_terminal("login", service.url, typed=f"{token}\n", asked="shown): ")
     assert code == 0, screen
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert shell.out("ls").startswith("id,title,unit,updated\n")

@@ -40,11 +40,13 @@ auth ahead metadata
 window
 dance series table spoolfile
 search
-creation spool
+creation spool layout
+guess
 client
 __init__
 
 server.columns server.metadata server.problem server.names server.attempts server.receipt
+server.limits server.slots server.pace
 server.blocks server.buckets server.intake server.unpacked
 server.aggregates server.thinning
 server.storage.errors server.storage.accounts
@@ -61,7 +63,7 @@ server.assets server.cors
 server.fields server.pages server.identity server.formats server.compression server.caching
 server.item server.health server.metrics
 server.frame
-server.access server.session server.selection server.terms
+server.access server.session server.selection server.terms server.rates
 server.router server.overview
 server.reading server.series server.search server.oauth server.description server.writes
 server.account.form server.account.agent
@@ -69,23 +71,37 @@ server.account.expiry
 server.account.sign_in server.account.overview server.account.password server.account.sessions
 server.account.tokens server.account.applications server.account.authorized
 server.account
+server.openapi.schemas
+server.openapi.parameters server.openapi.replies
+server.openapi.operation
+server.openapi.series server.openapi.find server.openapi.oauth server.openapi.account
+server.openapi.service
+server.openapi.document
+server.openapi
 server.app
 server
+server.connection
 server.serve
 
 testing.clock testing.server
 testing.faults
 testing.kit
 testing
-demo store
+demo store flags
 admin
 commands
-diagnosis_flags
+diagnosis_flags flag_types
+naming terminal completion
+user_commands login
+import_command
+user_flags
 cli
 __main__
 """
 
-COMMAND_LINE = {"cli", "commands", "admin", "store", "demo", "diagnosis_flags", "__main__"}
+COMMAND_LINE = {"cli", "commands", "admin", "store", "flags", "demo", "diagnosis_flags", "__main__"}
+COMMAND_LINE |= {"user_flags", "flag_types", "user_commands", "naming", "terminal"}
+COMMAND_LINE |= {"import_command", "login", "completion"}
 #: Who reaches the service, inside functions only: the rest of the client's end never does.
 REACHING = COMMAND_LINE | {"testing", "testing.kit", "testing.faults"}
 PURE = {

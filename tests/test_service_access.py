@@ -1,4 +1,4 @@
-"""Who may do what, and how it is told who asks."""
+"""How it is told who asks; who may do what is the table in test_who_may."""
 
 from __future__ import annotations
 
@@ -13,9 +13,6 @@ import pytest
 
 from tests.service import Headers, Service, basic, running_service
 
-CSV = {"Content-Type": "text/csv"}
-READS = ["", "value/json/", "csv/", "csv/unix.csv", "csv/iso.csv"]
-
 
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
@@ -25,36 +22,6 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
 
 def encoded(pair: bytes) -> Headers:
     return {"Authorization": "Basic " + base64.b64encode(pair).decode()}
-
-
-@pytest.mark.parametrize(
-    ("kind", "who", "read", "write"),
-    [
-        ("private", "nobody", 401, 401),
-        ("private", "other", 404, 404),
-        ("private", "owner", 200, 204),
-        ("public", "nobody", 200, 401),
-        ("public", "other", 200, 403),
-        ("public", "owner", 200, 204),
-        ("absent", "nobody", 401, 401),
-        ("absent", "other", 404, 404),
-        ("absent", "owner", 404, 404),
-    ],
-)
-def test_the_table_of_who_may(service: Service, kind: str, who: str, read: int, write: int) -> None:
-    path = service.create(b"0,1", public=kind == "public")
-    if kind == "absent":
-        path = "/series/AAAAAAAAAAAAAAAAAAAAAA/"
-    configs = {"owner": service.config, "other": service.other_config}
-    headers = basic(configs[who]) if who in configs else {}
-    for name in READS:
-        assert service.send("GET", path + name, headers=headers).status == read
-    for method, body in (("POST", b"1,2"), ("PUT", b"1,2"), ("DELETE", None)):
-        reply = service.send(method, path, body, {**headers, **CSV})
-        assert reply.status == write
-        assert (reply.headers["WWW-Authenticate"] == 'Basic realm="Timetric"') == (write == 401)
-    if kind == "public" and who != "owner":
-        assert service.csv(path) == b"0.0,1.0\n"
 
 
 def test_wrong_credentials_are_refused_on_public_series_too(service: Service) -> None:

@@ -66,6 +66,7 @@ def test_the_item_has_all_that_there_is_to_say(service: Service) -> None:
         "longitude": -0.25,
         "owner": "owner",
         "public": False,
+        "slug": None,
         "created": now,
         "updated": now,
         "points": 2,

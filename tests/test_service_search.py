@@ -91,6 +91,7 @@ def test_a_thin_item_names_a_series_and_a_thick_one_tells_all(service: Service) 
         "longitude": 2,
         "owner": "owner",
         "public": False,
+        "slug": None,
         "created": 5.0,
         "updated": 5.0,
         "points": 2,

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ import pytest
 from tests.conftest import ROOT
 from tests.test_storage import IDS, METADATA, columns, read
 from timetric.server.columns import EMPTY
-from timetric.server.receipt import Terms
+from timetric.server.receipt import Receipt, Terms
 from timetric.server.storage import (
     AccessToken,
     Account,
@@ -251,6 +252,58 @@ def test_a_quota_of_points_is_held_whole(storage: Storage, narrow: Series, size:
             write()
     assert read(storage, narrow) == before
     assert storage.series(narrow.id).points == 290
+
+
+@pytest.mark.parametrize("size", [1, 4, 5, 6, 400, 9000])
+def test_a_dry_run_says_what_the_quota_would(storage: Storage, narrow: Series, size: int) -> None:
+    """Of each write, which starts anew with 295 points that the owner has."""
+    standing = read(storage, narrow)
+    more = columns(*((1000.0 + t, 2.0) for t in range(size)))
+    whole = columns(*standing, *((1000.0 + t, 2.0) for t in range(size)))
+    for write in (
+        lambda terms: storage.merge(narrow, more, 3.0, terms),
+        lambda terms: storage.merge(narrow, whole, 3.0, terms),
+        lambda terms: storage.replace(narrow, whole, 3.0, terms),
+    ):
+        tried, done = outcome(write, Terms(dry_run=True)), outcome(write, Terms())
+        assert tried == done == ("over" if size > 5 else size)
+        storage.replace(narrow, columns(*standing), 4.0)
+
+
+def test_a_dry_run_of_making_a_series_heeds_the_quota(storage: Storage, limited: User) -> None:
+    dry = Terms(dry_run=True)
+    for size, over in ((300, False), (301, True), (9000, True)):
+        points = columns(*((float(t), 1.0) for t in range(size)))
+        make = partial(storage.create, IDS[0], limited, METADATA, points, 2.0)
+        assert outcome(make, dry) == ("over" if over else size)
+    for id in IDS[:2]:
+        storage.create(id, limited, METADATA, EMPTY, 2.0)
+    with pytest.raises(OverQuota, match="2 series"):
+        storage.create(IDS[2], limited, METADATA, EMPTY, 2.0, dry)
+
+
+def outcome(write: Callable[[Terms], Receipt], terms: Terms) -> object:
+    """How many points a write adds, or that it is over the quota."""
+    try:
+        return write(terms).added
+    except OverQuota:
+        return "over"
+
+
+def test_a_quota_is_set_and_what_is_there_stays(
+    storage: Storage, limited: User, narrow: Series
+) -> None:
+    storage.accounts.set_quota(limited, Quota(series=None, points=10))
+    storage.create(IDS[2], limited, METADATA, EMPTY, 2.0)
+    before = read(storage, narrow)
+    with pytest.raises(OverQuota, match="10 points"):
+        storage.append(narrow, 1.0, 1e6)
+    storage.merge(narrow, columns((0.0, 7.0)), 3.0)
+    assert read(storage, narrow) == [(0.0, 7.0), *before[1:]]
+    storage.accounts.set_quota(limited, Quota(None, None))
+    assert storage.append(narrow, 1.0, 1e6).added == 1
+    with pytest.raises(Missing):
+        storage.accounts.set_quota(User(1, "nobody"), Quota(1, 1))
 
 
 def test_a_quota_of_points_counts_no_replaced_ones(storage: Storage, narrow: Series) -> None:

@@ -200,8 +200,9 @@ def test_a_quota_is_told_and_nothing_is_stored(service: Service) -> None:
         ("POST", path, b"1,2\n2,2\n3,2\n", "3 points"),
         ("PUT", path, b"1,2\n2,2\n3,2\n4,2\n", "3 points"),
     ):
-        reply = service.send(method, target, body, csv)
-        assert (reply.status, words in detail(reply)) == (403, True)
+        for dry in ("", f"{'&' if '?' in target else '?'}dry_run=true"):
+            reply = service.send(method, target + dry, body, csv)
+            assert (reply.status, words in detail(reply)) == (403, True)
         assert service.send("GET", f"{path}csv/", headers=headers).body == b"0.0,1.0\n1.0,1.0\n"
     assert service.send("POST", path, b"1,2\n2,2\n", csv).status == 204
     assert service.send("POST", f"{path}?value=1", headers=headers).status == 403

@@ -79,6 +79,18 @@ def user_enable(options: argparse.Namespace) -> None:
     print(f"The user {options.name} is let in again")
 
 
+def user_quota(options: argparse.Namespace) -> None:
+    with existing_store(options.data) as storage:
+        user = storage.accounts.user(options.name)
+        given = {name: most for name, most in vars(options).items() if name in ("series", "points")}
+        if given:
+            old = storage.accounts.account(user).quota
+            storage.accounts.set_quota(user, old._replace(**given))
+        quota, theirs = storage.accounts.account(user).quota, storage.accounts.belongings(user)
+    for name, most in quota._asdict().items():
+        print(name, getattr(theirs, name), "none" if most is None else most, sep="\t")
+
+
 def user_remove(options: argparse.Namespace) -> None:
     with existing_store(options.data) as storage:
         user = storage.accounts.user(options.name)

@@ -13,11 +13,11 @@ from typing import Any, NoReturn
 from timetric import admin, commands, flag_types
 from timetric.diagnosis_flags import add_diagnosis
 from timetric.exceptions import TimetricClientError
+from timetric.flags import add_limits, add_quota, add_signup
 from timetric.store import CommandError
 from timetric.user_flags import add_user_commands
 
 DEFAULT_DATA, DEFAULT_HOST, DEFAULT_PORT = "timetric-data", "127.0.0.1", 8000
-SIGNUP_SERIES, SIGNUP_POINTS = 100, 1_000_000
 DEFAULT_URL = f"http://{DEFAULT_HOST}:{DEFAULT_PORT}/"
 
 
@@ -44,6 +44,17 @@ class _Parser(argparse.ArgumentParser):
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(allow_abbrev=False, **settings)
+        #: Whether its last argument, which may be left out, may also stand behind flags.
+        self.is_mixed = False
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        if not self.is_mixed:
+            return super().parse_known_args(args, namespace)
+        self.is_mixed = False  # it asks this method in turn, for the flags and for the rest
+        try:
+            return self.parse_known_intermixed_args(args, namespace)
+        finally:
+            self.is_mixed = True
 
     def error(self, message: str) -> NoReturn:
         self.exit(2, f"timetric: {message}; see {self.prog} --help\n")
@@ -140,29 +151,10 @@ def _add_serve(names: Any, parents: list[argparse.ArgumentParser]) -> None:
         type=flag_types.path,
         help="its key (PEM), without a passphrase",
     )
-    _add_signup(serve)
+    add_limits(serve)
+    add_signup(serve)
     add_diagnosis(serve)
     serve.set_defaults(run=commands.serve)
-
-
-def _add_signup(serve: argparse.ArgumentParser) -> None:
-    serve.add_argument(
-        "--open-signup", action="store_true", help="let strangers make accounts in the browser"
-    )
-    serve.add_argument(
-        "--signup-series",
-        metavar="N",
-        type=flag_types.count,
-        default=SIGNUP_SERIES,
-        help=f"series that each of them may have ({SIGNUP_SERIES:,})",
-    )
-    serve.add_argument(
-        "--signup-points",
-        metavar="N",
-        type=flag_types.count,
-        default=SIGNUP_POINTS,
-        help=f"points that each of them may have ({SIGNUP_POINTS:,})",
-    )
 
 
 def _add_user(names: Any, data: argparse.ArgumentParser, url: argparse.ArgumentParser) -> None:
@@ -185,6 +177,12 @@ def _add_user(names: Any, data: argparse.ArgumentParser, url: argparse.ArgumentP
     enable = actions.add_parser("enable", parents=[data], help="let a disabled user in again")
     enable.add_argument("name", metavar="NAME")
     enable.set_defaults(run=admin.user_enable)
+    quota = actions.add_parser(
+        "quota", parents=[data], help="show or set how much a user may have, a line each"
+    )
+    quota.add_argument("name", metavar="NAME")
+    add_quota(quota)
+    quota.set_defaults(run=admin.user_quota)
     remove = actions.add_parser("remove", parents=[data], help="remove a user with all they have")
     remove.add_argument("name", metavar="NAME")
     remove.add_argument("--yes", action="store_true", help="do it; else only what would go is told")

@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 from timetric import config
 from timetric.admin import make_credentials, make_link
 from timetric.exceptions import ConfigError
+from timetric.flags import read_limits
 from timetric.store import (
     CommandError,
     existing_store,
@@ -67,6 +68,7 @@ def serve(options: argparse.Namespace) -> None:
             _signup(options),
             options.administrators,
             log,
+            read_limits(options),
         )
         load = partial(server.load, address, settings)
         server.run(load, address, tls, partial(_say, lines))

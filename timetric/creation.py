@@ -61,9 +61,9 @@ def get_or_create(client: TimetricClient, about: Mapping[str, Any], data: object
     try:
         return create(client, about, data)
     except Conflict as error:  # somebody was faster
-        if error.response is None or "location" not in error.response:
+        if error.series is None:
             raise
-        return Series(client, _located(error.response))
+        return Series(client, _checked(error.series))
 
 
 def _located(reply: Mapping[str, str]) -> str:

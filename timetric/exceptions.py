@@ -134,10 +134,12 @@ class NotFound(TimetricClientError, LookupError):
 class Conflict(TimetricClientError):
     """409: the series' state does not allow it, such as an increment on a word.
 
-    ``retry_after`` (seconds) is None, but where an earlier sending of the same write still runs.
+    ``retry_after`` (seconds) is None, but where an earlier sending of the same write still runs;
+    ``series`` is the ID of the series that has a slug already, or None.
     """
 
     retry_after: float | None = None
+    series: str | None = None
 
 
 class Rewritten(Conflict):

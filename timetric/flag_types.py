@@ -37,12 +37,6 @@ def url(text: str) -> str:
     return text.rstrip("/") + "/"
 
 
-def count(text: str) -> int:
-    if not (text.isascii() and text.isdigit()):
-        raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 0 on")
-    return min(int(text), 2**63 - 1)  # what a store holds
-
-
 def expiry(text: str) -> float:
     """A moment to come, in Unix seconds."""
     now, span = time.time(), _SPAN.fullmatch(text)
@@ -94,3 +88,9 @@ def seconds(text: str) -> float:
     if not 0.1 <= found <= 86400:
         raise argparse.ArgumentTypeError(f"{text!r} is not 0.1 to 86400 seconds")
     return found
+
+
+def count(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) < 10):
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 0 on")
+    return int(text)

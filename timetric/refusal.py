@@ -71,6 +71,8 @@ def error_of(request: Request, response: httplib2.Response, content: bytes) -> T
     )
     if isinstance(error, BadRequest) and type(problem.get("line")) is int:
         error.line = problem["line"]
+    if isinstance(error, Conflict) and isinstance(problem.get("series"), str):
+        error.series = problem["series"]
     if isinstance(error, (Conflict, RateLimited, ServiceUnavailable)):
         error.retry_after = _retry_after(response)
     return error

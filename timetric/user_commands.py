@@ -33,7 +33,7 @@ from timetric.terminal import (
     write_rows,
     write_table,
 )
-from timetric.window import Window
+from timetric.window import Window, moment
 
 _LISTED = ("id", "title", "unit", "updated")
 
@@ -137,14 +137,16 @@ def _bar(options: argparse.Namespace) -> Any:
 
 
 def put(options: argparse.Namespace) -> None:
-    if options.value is not None and options.file:
+    is_single = hasattr(options, "value")  # null is a value too
+    if is_single and options.file:
         raise CommandError("give either a FILE or --value")
-    if options.at is not None and options.value is None:
+    if options.at is not None and not is_single:
         raise CommandError("--at is for --value; the rows of a file have times of their own")
     terms = {"on_conflict": options.on_conflict, "dry_run": options.dry_run}
     with chosen(options) as series:
-        if options.value is not None:
-            done = series.update(options.value, at=options.at, **terms)
+        if is_single:
+            at = None if options.at is None else moment(options.at)
+            done = series.update(options.value, at=at, **terms)
         else:
             with source(options.file) as file:
                 done = series.update(file, progress=bar("B", options.quiet), **terms)

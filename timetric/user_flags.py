@@ -5,8 +5,9 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from timetric import completion, flag_types, login, user_commands
+from timetric import completion, flag_types, import_command, login, user_commands
 from timetric.client import DEFAULT_URL
+from timetric.layout import ORDERS
 
 _ID_HELP = "an ID, the page's URL, a slug, or a part of the title that no other series of yours has"
 _FORMATS = ("csv", "json")
@@ -17,12 +18,13 @@ def add_user_commands(names: Any) -> None:
     _add_reading(names)
     _add_writing(names)
     _add_new(names)
+    _add_import(names)
     _add_rest(names)
 
 
-def command(names: Any, name: str, run: Any, help: str, example: str) -> argparse.ArgumentParser:
+def command(names: Any, name: str, run: Any, help: str, example: str) -> Any:
     """A command with a line of example under its help."""
-    parser: argparse.ArgumentParser = names.add_parser(
+    parser = names.add_parser(
         name,
         help=help,
         description=help,
@@ -99,7 +101,14 @@ def _add_writing(names: Any) -> None:
     put.add_argument(
         "file", metavar="FILE", nargs="?", help="rows of timestamp,value; - for a pipe"
     )
-    put.add_argument("--value", metavar="V", type=flag_types.value, help="a single one, instead")
+    put.is_mixed = True
+    put.add_argument(
+        "--value",
+        metavar="V",
+        type=flag_types.value,
+        default=argparse.SUPPRESS,
+        help="a single one, instead",
+    )
     put.add_argument("--at", metavar="WHEN", help="its time (now)")
     put.add_argument(
         "--on-conflict",
@@ -123,6 +132,7 @@ def _add_new(names: Any) -> None:
         "make a series and print its ID",
         'timetric new "Office power" --caption "Power drawn by the office" power.csv',
     )
+    new.is_mixed = True
     new.add_argument("title", metavar="TITLE")
     new.add_argument("file", metavar="FILE", nargs="?", help="its points, as CSV; - for a pipe")
     new.add_argument("--caption", metavar="TEXT", required=True, help="a line about it")
@@ -134,8 +144,37 @@ def _add_new(names: Any) -> None:
     new.add_argument("--public", action="store_true", help="let anybody read it")
 
 
+def _add_import(names: Any) -> None:
+    parser = command(
+        names,
+        "import",
+        import_command.run,
+        "add points of a CSV file, however it is written",
+        "timetric import meter.csv --into office-power --order dmy --tz Europe/London",
+    )
+    add = parser.add_argument
+    add("file", metavar="FILE")
+    add("--into", dest="id", metavar="ID", help=_ID_HELP + "; else only what is read is shown")
+    add("--delimiter", metavar="SIGN", help="what parts columns; tab for a tab")
+    add("--header", metavar="N", type=flag_types.count, help="rows ahead of the points")
+    add("--time", metavar="COLUMN", help="name or number, from 1, of the column of times")
+    add("--column", dest="value", metavar="COLUMN", help="likewise, of values")
+    add("--order", choices=tuple(ORDERS), help="of day, month and year")
+    add("--decimal", choices=(".", ","), help="the decimal sign")
+    add("--tz", metavar="ZONE", help="of times that name none, such as Europe/London (UTC)")
+    add("--skip-bad", action="store_true", help="leave out rows that can't be read, and name them")
+    add("--dry-run", action="store_true", help="only show what would be")
+    add("--yes", action="store_true", help="do not ask whether it was understood")
+
+
 def _add_rest(names: Any) -> None:
-    rm = _of_series(names, "rm", user_commands.rm, "remove a series, for ever")
+    rm = _of_series(
+        names,
+        "rm",
+        user_commands.rm,
+        "remove a series, for ever",
+        "timetric rm office-power --yes",
+    )
     rm.add_argument("--yes", action="store_true", help="do not ask")
     _of_series(names, "open", user_commands.open_page, "open the page of a series in the browser")
     shells = command(
@@ -143,14 +182,12 @@ def _add_rest(names: Any) -> None:
         "completion",
         completion.write,
         "print what completes these commands in a shell",
-        "timetric completion bash > ~/.local/share/bash-completion/completions/timetric",
+        "timetric completion bash > timetric.bash",
     )
     shells.add_argument("shell", choices=completion.SHELLS)
 
 
-def _of_series(
-    names: Any, name: str, run: Any, help: str, example: str = ""
-) -> argparse.ArgumentParser:
+def _of_series(names: Any, name: str, run: Any, help: str, example: str = "") -> Any:
     parser = command(names, name, run, help, example or f"timetric {name} office-power")
     parser.add_argument("id", metavar="ID", help=_ID_HELP)
     return parser

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import logging
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from falcon import App, HTTPError, Request, Response
 
@@ -24,11 +24,15 @@ from timetric.server.frame import REQUEST_ID, Frame
 from timetric.server.health import HealthResource
 from timetric.server.identity import ApiToken, Identity, OAuthSignature
 from timetric.server.keyring import Keyring
+from timetric.server.limits import Limits
 from timetric.server.metadata import BadMetadata
 from timetric.server.metrics import Metrics, MetricsResource, Watch
 from timetric.server.oauth import AccessTokenResource, AuthorizeResource, RequestTokenResource
+from timetric.server.openapi import OpenApiResource
+from timetric.server.pace import Pace
 from timetric.server.pages import PageProblem, Viewers, is_for_a_person, show_problem
 from timetric.server.problem import Problem
+from timetric.server.rates import Rates
 from timetric.server.reading import PointsResource, ValueResource
 from timetric.server.router import Router
 from timetric.server.search import DescriptionResource, HomeResource, SearchResource
@@ -36,6 +40,7 @@ from timetric.server.series import CreateResource, SeriesResource
 from timetric.server.session import Sessions
 from timetric.server.signature import Signatures
 from timetric.server.site import Site
+from timetric.server.slots import Slots
 from timetric.server.storage import (
     Busy,
     Changed,
@@ -47,6 +52,7 @@ from timetric.server.storage import (
     Quota,
     Reused,
     Rewritten,
+    SlugTaken,
     Storage,
     Unavailable,
     User,
@@ -74,6 +80,7 @@ _PROBLEMS: dict[type[Exception], Callable[[Any], Problem]] = {
     NotNumeric: lambda error: Problem(409, f"{error}."),
     OverQuota: lambda error: Problem(403, f"Nothing was stored: {error}."),
     Conflict: lambda error: Problem(409, f"{error}.", timestamp=error.timestamp),
+    SlugTaken: lambda error: Problem(409, f"{error}.", field="slug", series=error.id),
     Busy: lambda error: Problem(409, f"{error}.", retry_after=1),
     Changed: lambda error: Problem(412, f"{error}."),
     Reused: lambda error: Problem(422, f"{error}."),
@@ -92,7 +99,7 @@ def build_app(
     site: Site,
     clock: Callable[[], float],
     random: Random,
-    max_body: int,
+    limits: Limits,
     signup: Quota | None,
     administrators: Iterable[User],
     access_log: Tell | None,
@@ -101,11 +108,13 @@ def build_app(
     app = App(router=Router())
     app.add_middleware([Watch(), CachingDefaults(), BodyKeeper(), site, Compression()])
     app.req_options.strip_url_path_trailing_slash = True  # so no route has one
-    usage = Usage(clock)
+    usage, max_body = Usage(clock), limits.max_body
     signatures = Signatures(storage.grants, keyring, usage, clock, max_body)
     sessions = Sessions(storage.accounts, usage, clock, random, signup)
     app.add_middleware(Viewers(sessions.user))
     identity = Identity(ApiToken(storage.accounts, usage, clock), OAuthSignature(signatures))
+    if limits.rate or limits.anonymous_rate:
+        app.add_middleware(Rates(limits, identity, sessions.user, clock))
     access = Access(storage, identity)
     caching = Caching(clock)
     app.add_route("/create", CreateResource(storage, access, clock, random, max_body))
@@ -136,13 +145,16 @@ def build_app(
         app.add_route(tags + "/{path:path}", search, suffix="tags")
     app.add_route("/static/{name}", AssetResource())
     app.add_route("/", HomeResource(storage))
+    app.add_route("/openapi.json", OpenApiResource(open_signup=signup is not None))
     metrics = Metrics()
     app.add_route("/health", HealthResource(storage))
     app.add_route("/metrics", MetricsResource(metrics, site, identity, administrators))
     app.add_error_handler((Problem, *_PROBLEMS), _answer)
     app.add_error_handler(Exception, _pass_on)
     app.add_error_handler(OSError, _answer_disk)
-    return Frame(app, clock, random, metrics, access_log)
+    slots = Slots(cast("WSGIApplication", app), limits.max_uploads)
+    paced = Pace(slots, limits.min_speed)
+    return Frame(paced, clock, random, metrics, access_log)
 
 
 def _answer(req: Request, resp: Response, error: Exception, params: dict[str, Any]) -> None:

@@ -1,15 +1,18 @@
-"""How often somebody may try what can be guessed, or what is dear; kept in memory."""
+"""How often somebody may ask, and try what can be guessed or what is dear; kept in memory."""
 
 from __future__ import annotations
 
 import ipaddress
 import math
+import re
 import threading
 from collections.abc import Callable
+from functools import lru_cache
 from typing import NamedTuple
 
 _MOST = 100_000  # counted at a time
 _NETWORK = 64  # bits of an IPv6 address that are one customer's
+_SLACK = 1e-3  # seconds that sums may be off by
 
 
 class Allowance(NamedTuple):
@@ -18,6 +21,20 @@ class Allowance(NamedTuple):
     of: str
     most: int
     seconds: float
+
+
+_RATE = re.compile(r"(?P<most>[1-9][0-9]{0,8})/(?P<unit>s|min|h|d)")
+_UNITS = {"s": 1, "min": 60, "h": 60 * 60, "d": 24 * 60 * 60}
+
+
+def parse_rate(text: str) -> Allowance | None:
+    """The allowance of requests that ``600/min`` writes; None for ``off``. Raises ValueError."""
+    if text == "off":
+        return None
+    match = _RATE.fullmatch(text)
+    if match is None:
+        raise ValueError(f"{text!r} is neither a rate, such as 600/min (s, min, h, d), nor off")
+    return Allowance("requests", int(match["most"]), _UNITS[match["unit"]])
 
 
 _QUARTER, _DAY = 15 * 60, 24 * 60 * 60
@@ -48,34 +65,39 @@ class Attempts:
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
-        self._whole: dict[tuple[Allowance, str], float] = {}
+        self._whole: dict[tuple[str, str], float] = {}  # by the allowance's name, and whose it is
         self._lock = threading.Lock()
 
-    def count(self, allowance: Allowance, by: str) -> None:
-        """Count one, before it is made. Raises TooMany where the allowance is used up."""
+    def count(self, allowance: Allowance, by: str) -> float:
+        """Count one, before it is made; in how many seconds the allowance is whole again.
+
+        Raises TooMany where it is used up.
+        """
+        of, most, seconds = allowance
+        now, step, key = self._clock(), seconds / most, (of, by)
         with self._lock:
-            now, step = self._clock(), allowance.seconds / allowance.most
-            whole = max(now, self._whole.get((allowance, by), now)) + step
-            late = whole - now - allowance.seconds
-            if late > 1e-3:
-                raise TooMany(math.ceil(late))
-            self._make_room(now)
-            self._whole[allowance, by] = whole
+            whole = self._whole.get(key, now)
+            wait = step + (whole - now if whole > now else 0.0)
+            if wait > seconds + _SLACK:
+                raise TooMany(math.ceil(wait - seconds))
+            if len(self._whole) >= _MOST:
+                self._make_room(now)
+            self._whole[key] = now + wait
+        return min(wait, seconds)
 
     def give_back(self, allowance: Allowance, by: str) -> None:
         """Count one less: it was none that is limited."""
         with self._lock:
-            if (allowance, by) in self._whole:
-                self._whole[allowance, by] -= allowance.seconds / allowance.most
+            if (allowance.of, by) in self._whole:
+                self._whole[allowance.of, by] -= allowance.seconds / allowance.most
 
     def _make_room(self, now: float) -> None:
-        if len(self._whole) < _MOST:
-            return
-        self._whole = {by: whole for by, whole in self._whole.items() if whole > now}
-        while len(self._whole) >= _MOST:  # whoever was counted first goes
-            del self._whole[next(iter(self._whole))]
+        """Forget those whose allowance is whole again, and a tenth at least: counted first."""
+        kept = [item for item in self._whole.items() if item[1] > now]
+        self._whole = dict(kept[max(0, len(kept) - _MOST * 9 // 10) :])
 
 
+@lru_cache(maxsize=4096)
 def network(address: str) -> str:
     """What an address is counted by: itself, or in IPv6 the network of one customer."""
     try:

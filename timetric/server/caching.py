@@ -17,6 +17,9 @@ _DEFAULTS = {
     "Cache-Control": "private, no-cache",
 }
 
+#: The Cache-Control of what anybody may read.
+PUBLIC = "public, no-cache"
+
 #: Seconds after a change in which others may follow that a date, in whole seconds, can't tell.
 _UNSETTLED = 2
 
@@ -59,7 +62,7 @@ class Caching:
         tag = f"{series.version}.{series.generation}-{representation}"
         resp.set_header("ETag", f'W/"{tag}"' if weak else f'"{tag}"')
         public = series.metadata.public
-        resp.set_header("Cache-Control", "public, no-cache" if public else "private, no-cache")
+        resp.set_header("Cache-Control", PUBLIC if public else "private, no-cache")
         changed, now = math.ceil(series.updated), self._clock()
         if now - changed > _UNSETTLED:
             resp.set_header("Last-Modified", _date(changed))

@@ -11,7 +11,10 @@ Headers = list[tuple[str, str]]
 #: Where there is something that anybody may read.
 _OPEN = re.compile(r"/(series|search|tags?|embed|oembed|openapi\.json)(/|$)")
 
-_EXPOSED = "Link, ETag, Timetric-Words, Timetric-Version, Request-Id, Retry-After"
+_EXPOSED = (
+    "Link, ETag, Timetric-Words, Timetric-Version, Request-Id, Retry-After, "
+    "RateLimit, RateLimit-Policy"
+)
 
 _ANYBODY = ("Access-Control-Allow-Origin", "*")
 _READ: Headers = [_ANYBODY, ("Access-Control-Expose-Headers", _EXPOSED)]

@@ -5,9 +5,11 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from email.utils import formatdate
 from functools import lru_cache
-from time import perf_counter
+from threading import BoundedSemaphore
+from time import monotonic, perf_counter
 from typing import TYPE_CHECKING, Any
 
 from timetric.server import cors
@@ -16,11 +18,11 @@ from timetric.server.body import PIECE
 from timetric.server.credentials import Random
 from timetric.server.logs import CURRENT
 from timetric.server.metrics import Metrics
-from timetric.server.problem import Problem
+from timetric.server.problem import STAMPS, Problem
+from timetric.server.slots import is_upload
 
 if TYPE_CHECKING:
-    from _typeshed.wsgi import StartResponse, WSGIEnvironment
-    from falcon import App, Request, Response
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 log = logging.getLogger(__name__)
 
@@ -29,8 +31,8 @@ REQUEST_ID = "timetric.request_id"
 
 _METHOD = 20  # characters of a method, which may be any word
 
-#: How much of a body that nobody wants is read, in bytes.
-_UNWANTED = 1 << 30
+#: How much of a body that nobody wants is read, in bytes, for how many seconds, of how many.
+_UNWANTED, _PATIENCE, _DRAINS = 1 << 30, 30, BoundedSemaphore(200)
 
 
 class Frame:
@@ -38,7 +40,7 @@ class Frame:
 
     def __init__(
         self,
-        app: App[Request, Response],
+        app: WSGIApplication,
         clock: Callable[[], float],
         random: Random,
         metrics: Metrics,
@@ -55,6 +57,7 @@ class Frame:
         exchange = Exchange(environ, request_id, self._metrics, self._tell)
         stamps = [("Request-Id", request_id), ("X-Content-Type-Options", "nosniff")]
         stamps += cors.headers(environ)
+        environ[STAMPS] = stamps
 
         def start(status: str, headers: Any, exc_info: Any = None) -> Any:
             exchange.status = int(status[:3])
@@ -67,8 +70,10 @@ class Frame:
         except Exception:  # the one place for faults of our own
             log.exception("request %s failed: %s %s", request_id, *exchange.subject)
             reply = _own_fault(start)
-        if exchange.status >= 400:
-            return Sending(_and_drain(reply, environ), exchange)
+        if exchange.status >= 400 and exchange.status != 408:  # then nothing more is read
+            if is_upload(environ) or "HTTP_TRANSFER_ENCODING" in environ:
+                return Sending(_and_drain(reply, environ), exchange)
+            _drain(environ)  # ahead of the reply, so that what comes too slowly can be ended
         if not isinstance(reply, list):
             return Sending(reply, exchange)
         exchange.sent = sum(map(len, reply))
@@ -177,6 +182,17 @@ def _own_fault(start_response: StartResponse) -> list[bytes]:
 def _and_drain(reply: Iterable[bytes], environ: WSGIEnvironment) -> Iterator[bytes]:
     """The reply, then what the peer is still sending; cut off there, it would not see the reply."""
     yield from reply
-    left = _UNWANTED if environ.get("wsgi.input_terminated") else 0
-    while left > 0 and environ["wsgi.input"].read(PIECE):
-        left -= PIECE
+    _drain(environ)
+
+
+def _drain(environ: WSGIEnvironment) -> None:
+    """Read what nobody wants; where many send it, the others are cut off."""
+    if not environ.get("wsgi.input_terminated") or not _DRAINS.acquire(blocking=False):
+        return
+    left, end = _UNWANTED, monotonic() + _PATIENCE
+    try:  # the peer may break off too
+        with suppress(Problem):  # it comes too slowly
+            while left > 0 and monotonic() < end and environ["wsgi.input"].read(PIECE):
+                left -= PIECE
+    finally:
+        _DRAINS.release()

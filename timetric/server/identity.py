@@ -72,7 +72,10 @@ class OAuthSignature:
 
 
 class Identity:
-    """The user behind a request, by the one scheme whose credentials it carries."""
+    """The user behind a request, by the one scheme whose credentials it carries.
+
+    They are looked at once a request: a signature is good once.
+    """
 
     def __init__(self, *schemes: Scheme) -> None:
         self._schemes = schemes
@@ -91,7 +94,25 @@ class Identity:
             raise Problem(403, "The token is read-only; nothing can be written with it.")
         return token.user
 
+    def proven(self, req: Request) -> Token | AccessToken | None:
+        """The token that a request surely comes with; a Problem is raised by whoever needs one."""
+        try:
+            req.context.token = self._find(req)
+        except Problem as problem:
+            req.context.token = problem
+            return None
+        token: Token | AccessToken | None = req.context.token
+        return token
+
     def _token(self, req: Request) -> Token | AccessToken | None:
+        if not hasattr(req.context, "token"):
+            self.proven(req)
+        found: Token | AccessToken | Problem | None = req.context.token
+        if isinstance(found, Problem):
+            raise found
+        return found
+
+    def _find(self, req: Request) -> Token | AccessToken | None:
         claimed = [scheme for scheme in self._schemes if scheme.claims(req)]
         if len(claimed) > 1:
             raise Problem(400, "The request carries both an API token and an OAuth signature.")

@@ -29,6 +29,7 @@ def thick_item(series: Series, latest: Point | None, url: str) -> dict[str, obje
         "longitude": about.longitude,
         "owner": series.owner.name,
         "public": about.public,
+        "slug": about.slug,
         "created": series.created,
         "updated": series.updated,
         "points": series.points,

@@ -20,17 +20,20 @@ class Asked(NamedTuple):
     tags: tuple[str, ...] = ()
     page: int = 1
     per_page: int = PER_PAGE
+    slug: str = ""
 
     @property
     def title(self) -> str:
         """In a few words, for people."""
-        if not (self.q or self.tags or self.owner):
+        if not (self.q or self.tags or self.owner or self.slug):
             return "Newest series"
         parts = ["Series"]
         if self.q:
             parts.append(f"with “{self.q}”")
         if self.tags:
             parts.append("tagged " + ", ".join(f"“{tag}”" for tag in self.tags))
+        if self.slug:
+            parts.append(f"named “{self.slug}”")
         if self.owner:
             parts.append("by you" if self.owner == "me" else f"by {self.owner}")
         return " ".join(parts)
@@ -38,7 +41,7 @@ class Asked(NamedTuple):
     def path(self, form: str, page: int) -> str:
         """Where a page of it stands, in the form of that name ("" is HTML), below the base URL."""
         place = tag_path(*self.tags) if self.tags else "search/"
-        given = {"q": self.q, "u": self.owner}
+        given = {"q": self.q, "u": self.owner, "slug": self.slug}
         counts = {"n": self.per_page, "p": page}
         usual = {"n": PER_PAGE, "p": 1}
         query = urlencode(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import unicodedata
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -15,6 +16,9 @@ from timetric.timestamps import parse_number
 TITLE_LENGTH, CAPTION_LENGTH = 200, 1000
 
 Fields = Mapping[str, list[str]]
+
+#: A short name of the owner's own.
+SLUG = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 
 _FLAGS = {"true": True, "false": False}
 _READ_ONLY = {"name", "url", "owner", "created", "updated", "points", "latest"}
@@ -50,6 +54,7 @@ class Metadata:
     latitude: float | None = None
     longitude: float | None = None
     public: bool = False
+    slug: str | None = None
 
     @classmethod
     def from_fields(cls, fields: Fields) -> Metadata:
@@ -153,6 +158,15 @@ def _flag(fields: Fields, name: str) -> bool:
     return _FLAGS[texts.pop()]
 
 
+def _slug(fields: Fields, name: str) -> str | None:
+    text = _single(fields, name)
+    if text and not SLUG.fullmatch(text):
+        raise BadMetadata(
+            name, "is not 1 to 64 of a-z, 0-9, . _ and -, the first a letter or digit"
+        )
+    return text or None
+
+
 _READERS: dict[str, Callable[[Fields, str], Any]] = {
     "title": partial(_required, length=TITLE_LENGTH),
     "caption": partial(_required, length=CAPTION_LENGTH),
@@ -164,4 +178,5 @@ _READERS: dict[str, Callable[[Fields, str], Any]] = {
     "latitude": partial(_degrees, most=90),
     "longitude": partial(_degrees, most=180),
     "public": _flag,
+    "slug": _slug,
 }

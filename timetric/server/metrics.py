@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 #: Where the request's environ holds the pattern of its address, and what its write did.
 ROUTE, RECEIPT = "timetric.route", "timetric.receipt"
 
-_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+MEDIA_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 #: What requests are told apart by in seconds: at most so many. The last is any number.
 SECONDS = (
@@ -217,7 +217,7 @@ class MetricsResource:
         user = self._identity.user(req)
         if user not in self._administrators and not self._site.is_here(req):
             raise _refusal(user)
-        resp.content_type = _TYPE
+        resp.content_type = MEDIA_TYPE
         resp.set_header("Cache-Control", "no-store")
         resp.data = self._metrics.text()
 

@@ -22,7 +22,7 @@ from timetric.server.storage import Rewritten, Series, Storage, Window
 from timetric.server.thinning import METHODS, thin
 
 _ASKED = ("every", "aggregate", "tz")  # what asks for buckets
-_MOST = 100_000  # points that are kept for a chart
+MOST_POINTS = 100_000  # that are kept for a chart
 
 #: What belongs to a parameter, and means nothing without it.
 _BELONGS = {"aggregate": "every", "tz": "every", "method": "max_points"}
@@ -160,8 +160,8 @@ def _zones() -> frozenset[str]:
 
 def _read_thinned(query: Fields) -> Thinned:
     most = fields.count(query, "max_points")
-    if not 2 <= most <= _MOST:
-        raise Problem(400, f"max_points is a number from 2 to {_MOST:,}.", field="max_points")
+    if not 2 <= most <= MOST_POINTS:
+        raise Problem(400, f"max_points is a number from 2 to {MOST_POINTS:,}.", field="max_points")
     return Thinned(most, fields.choice(query, "method", *METHODS))
 
 

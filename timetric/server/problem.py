@@ -7,6 +7,9 @@ from http import HTTPStatus
 
 MEDIA_TYPE = "application/problem+json"
 
+#: Where the environ of a request holds the headers that its reply has, whatever becomes of it.
+STAMPS = "timetric.stamps"
+
 #: What each 401 asks for.
 CHALLENGE = 'Basic realm="Timetric"'
 

@@ -22,7 +22,7 @@ from timetric.server.problem import Problem
 from timetric.server.storage import Search, Series, Storage, User
 
 #: The most that is looked for at once: characters and words of ``q``, and tags.
-_LONGEST, _WORDS, _TAGS = 1000, 50, 20
+LONGEST_Q, _WORDS, _TAGS = 1000, 50, 20
 
 _LAST_PAGE = 10**9
 _NUMBER = re.compile("0*[1-9][0-9]{0,9}")
@@ -74,6 +74,7 @@ class SearchResource:
             words=_words(asked.q),
             tags=tags,
             owner=own or asked.owner or None,
+            slug=asked.slug or None,
             viewer=viewer,
             limit=asked.per_page,
             offset=(asked.page - 1) * asked.per_page,
@@ -144,14 +145,15 @@ def _items(req: Request, series: Iterable[Series], points: Storage | None) -> li
 
 def _asked(query: Fields, tags: tuple[str, ...]) -> Asked:
     q, owner = fields.text(query, "q"), fields.text(query, "u")
-    if len(q) > _LONGEST:
-        raise Problem(400, f"q has {len(q)} characters, and {_LONGEST} are allowed.", field="q")
+    if len(q) > LONGEST_Q:
+        raise Problem(400, f"q has {len(q)} characters, and {LONGEST_Q} are allowed.", field="q")
     return Asked(
         q,
         owner,
         tags,
         _number(query, "p", usual=1, most=_LAST_PAGE),
         _number(query, "n", usual=PER_PAGE, most=MOST),
+        fields.text(query, "slug"),
     )
 
 

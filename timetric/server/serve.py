@@ -22,6 +22,7 @@ from granian.http import HTTP1Settings
 from granian.server.mp import MPServer
 
 from timetric.server import create_app
+from timetric.server.connection import give_ends
 from timetric.server.keyring import open_keyring
 from timetric.server.logs import AccessLog, LogSettings, set_up
 from timetric.server.storage import Quota, open_storage
@@ -61,7 +62,7 @@ class Tls(NamedTuple):
 
 class Settings(NamedTuple):
     """What the service works with. ``base_url`` and those from ``trust_proxy`` to
-    ``administrators``, by name, are create_app's."""
+    ``administrators``, by name, are create_app's, and so are the ``limits``, by its names."""
 
     directory: Path
     durability: str
@@ -71,6 +72,7 @@ class Settings(NamedTuple):
     signup: Quota | None
     administrators: list[str]
     log: LogSettings
+    limits: dict[str, Any]
 
 
 def find_address(host: str, port: int) -> Address:
@@ -190,6 +192,7 @@ def load(address: Address, settings: Settings) -> WSGIApplication:
         signup=settings.signup,
         administrators=[storage.accounts.user(name) for name in settings.administrators],
         access_log=_access_log(settings.log),
+        **settings.limits,
     )
 
 
@@ -212,6 +215,7 @@ def _start(
     # to the supervisor, which sends SIGTERM.
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     threading.Thread(target=_end_with_parent, daemon=True).start()
+    give_ends()
     connect = partial(_connection, address, tls)
     threading.Thread(target=_call_when_answering, args=(connect, ready), daemon=True).start()
     return load()

@@ -45,7 +45,8 @@ def service() -> Iterator[Service]:
     with ExitStack() as ends:
         directory = ends.enter_context(tempfile.TemporaryDirectory(prefix="timetric-testing-"))
         storage = ends.enter_context(closing(open_storage(directory, "normal")))
-        app = create_app(storage, keyring=keyring, clock=clock)
+        # At any speed, so that no thread outlives the test to watch over slow bodies.
+        app = create_app(storage, keyring=keyring, clock=clock, min_speed=0)
         faults = Faults(app, clock)
         server = Server(faults)
         ends.callback(server.stop)

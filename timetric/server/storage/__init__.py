@@ -38,6 +38,7 @@ from timetric.server.storage.errors import (
     OverQuota,
     Reused,
     Rewritten,
+    SlugTaken,
     StorageError,
     Taken,
     Unavailable,
@@ -68,6 +69,7 @@ __all__ = [
     "Search",
     "Series",
     "Session",
+    "SlugTaken",
     "Storage",
     "StorageError",
     "Taken",
@@ -110,7 +112,8 @@ class Search(NamedTuple):
     """Which series to find: public ones, and the viewer's own, that have all of ``words`` and tags.
 
     A word is letters and digits; it stands in title, caption, description or tags, whatever its
-    case and accents. The last one may be the beginning of a word. ``owner`` is a user's name.
+    case and accents. The last one may be the beginning of a word. ``owner`` is a user's name,
+    ``slug`` the whole of one.
     """
 
     words: tuple[str, ...] = ()
@@ -119,6 +122,7 @@ class Search(NamedTuple):
     viewer: User | None = None
     limit: int = 20
     offset: int = 0
+    slug: str | None = None
 
 
 class Found(NamedTuple):
@@ -146,7 +150,7 @@ class Storage(Protocol):
         now: float,
         terms: Terms = PLAIN,
     ) -> Receipt:
-        """Make a series with its first points. Raises Taken."""
+        """Make a series with its first points. Raises Taken, SlugTaken."""
 
     def series(self, id: str) -> Series:
         """Raises Missing."""
@@ -163,7 +167,7 @@ class Storage(Protocol):
     def amend(
         self, series: Series, changes: Mapping[str, Any], now: float, terms: Terms = PLAIN
     ) -> Series:
-        """Change fields of its metadata. Keys and dry runs are not for this."""
+        """Change fields of its metadata. Keys and dry runs are not for this. Raises SlugTaken."""
 
     def remove(self, series: Series, now: float, terms: Terms = PLAIN) -> Receipt:
         """Take away the series itself, with all its points."""

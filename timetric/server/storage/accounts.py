@@ -106,6 +106,9 @@ class Accounts(Protocol):
     def set_disabled(self, user: User, disabled: bool) -> None:
         """Let a user in by nothing, or again. Raises Missing."""
 
+    def set_quota(self, user: User, quota: Quota) -> None:
+        """What is there already stays, also where it is more. Raises Missing."""
+
     def belongings(self, user: User) -> Belongings:
         """What ``remove_user`` would remove."""
 

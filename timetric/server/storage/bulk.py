@@ -59,14 +59,17 @@ class Standing:
             return Tables(db, self._series).block(key)
 
     def meet(self, points: Columns, terms: Terms, *, rewrites: bool = False) -> Receipt:
-        """What a write would do. Raises Changed, Conflict, Missing, Damaged."""
+        """What a write would do. Raises Changed, Conflict, OverQuota, Missing, Damaged."""
         with self._database.reading() as db:
             rows = Tables(db, self._series)
             check(rows, terms)
             state = rows.state()
             found = _met(rows, points, terms)
-        removed = state.points - found.met if rewrites else 0
-        return _receipt(state, points, found, terms, removed)._replace(version=state.version)
+            removed = state.points - found.met if rewrites else 0
+            receipt = _receipt(state, points, found, terms, removed)
+            if receipt.added or (rewrites and receipt.changes and len(points.t)):
+                rows.check_quota(receipt.added - removed)
+        return receipt._replace(version=state.version)
 
 
 class Merge:

@@ -11,18 +11,18 @@ from typing import Any
 from timetric.server.columns import Columns
 from timetric.server.metadata import Metadata
 from timetric.server.receipt import Receipt, Terms
-from timetric.server.storage import Found, Missing, Search, Series, User
+from timetric.server.storage import Found, Missing, Search, Series, SlugTaken, User
 from timetric.server.storage.bodies import sweep
 from timetric.server.storage.database import Database
 from timetric.server.storage.history import History
-from timetric.server.storage.quota import check_series
+from timetric.server.storage.quota import check_first_points, check_series
 from timetric.server.storage.rows import insert
 from timetric.server.storage.sqlite_search import find
 from timetric.server.storage.tables import Tables
 from timetric.server.storage.writer import Writer, check, on_terms, scope_of
 
 _SERIES = """SELECT series.key, id, users.key, users.name, title, caption, description, tags, unit,
-    source, source_url, latitude, longitude, public, series.created, updated, points, version,
+    source, source_url, latitude, longitude, public, slug, series.created, updated, points, version,
     generation FROM series JOIN users ON users.key = series.owner"""
 
 
@@ -42,6 +42,7 @@ class Catalog:
 
         def make() -> Receipt:
             if terms.dry_run:
+                self._check(owner, metadata, size)
                 return receipt._replace(made=None, version=0)
             with self._history.first_points(points) as put:
 
@@ -52,6 +53,14 @@ class Catalog:
                 return self._writer.write(scope, terms, now, job, amends=True)
 
         return self._writer.once(scope, terms, now, make)
+
+    def _check(self, owner: User, metadata: Metadata, points: int) -> None:
+        """Whether such a series may be made. Raises OverQuota, SlugTaken, Missing."""
+        with self._database.reading() as db:
+            check_series(db, owner)
+            _check_slug(db, owner, metadata.slug)
+            if points > 0:
+                check_first_points(db, owner, points)
 
     def series(self, id: str) -> Series:
         row = self._database.row(f"{_SERIES} WHERE id = ?", (id,))
@@ -72,11 +81,13 @@ class Catalog:
             metadata = dataclasses.replace(old.metadata, **changes)
             if metadata == old.metadata:
                 return old
+            if metadata.slug != old.metadata.slug:
+                _check_slug(db, old.owner, metadata.slug)
             rows.touch(now)
             db.execute(
                 "UPDATE series SET title = ?, caption = ?, description = ?, tags = ?, unit = ?,"
-                " source = ?, source_url = ?, latitude = ?, longitude = ?, public = ?"
-                " WHERE key = ?",
+                " source = ?, source_url = ?, latitude = ?, longitude = ?, public = ?,"
+                " slug = ? WHERE key = ?",
                 (*_fields(metadata), series.key),
             )
             return _found(db, series.key)
@@ -100,15 +111,25 @@ class Catalog:
 def _insert(
     db: sqlite3.Connection, id: str, owner: User, metadata: Metadata, version: int, now: float
 ) -> int:
-    """Make an empty series; its key. Raises Taken, OverQuota; Missing without owner."""
+    """Make an empty series; its key. Raises Taken, SlugTaken, OverQuota; Missing without owner."""
     check_series(db, owner)
+    _check_slug(db, owner, metadata.slug)
     statement = (
         "INSERT INTO series(id, owner, title, caption, description, tags, unit, source,"
-        " source_url, latitude, longitude, public, created, updated, version)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+        " source_url, latitude, longitude, public, slug, created, updated, version)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
     )
     row = (id, owner.key, *_fields(metadata), now, now, version)
     return insert(db, f"there is a series {id} already", statement, row)
+
+
+def _check_slug(db: sqlite3.Connection, owner: User, slug: str | None) -> None:
+    """Within the transaction that is alone with the store. Raises SlugTaken."""
+    row = db.execute(
+        "SELECT id FROM series WHERE slug = ? AND owner = ?", (slug, owner.key)
+    ).fetchone()
+    if slug is not None and row is not None:
+        raise SlugTaken(slug, row[0])
 
 
 def _found(db: sqlite3.Connection, key: int) -> Series:
@@ -127,18 +148,19 @@ def _fields(metadata: Metadata) -> tuple[object, ...]:
         metadata.latitude,
         metadata.longitude,
         metadata.public,
+        metadata.slug,
     )
 
 
 def _series(row: tuple[Any, ...]) -> Series:
-    key, id, owner_key, owner_name, *fields = row[:14]
-    return Series(key, id, User(owner_key, owner_name), _metadata(*fields), *row[14:])
+    key, id, owner_key, owner_name, *fields = row[:15]
+    return Series(key, id, User(owner_key, owner_name), _metadata(*fields), *row[15:])
 
 
 def _metadata(
     title: str, caption: str, description: str, tags: str, unit: str, source: str, *rest: Any
 ) -> Metadata:
-    source_url, latitude, longitude, public = rest
+    source_url, latitude, longitude, public, slug = rest
     return Metadata(
         title,
         caption,
@@ -150,4 +172,5 @@ def _metadata(
         latitude,
         longitude,
         bool(public),
+        slug,
     )

@@ -11,6 +11,14 @@ class Taken(StorageError):
     """The name or key is in use."""
 
 
+class SlugTaken(Taken):
+    """The owner has a series of that slug: the one with this ``id``."""
+
+    def __init__(self, slug: str, id: str) -> None:
+        super().__init__(f"there is a series {slug!r} of yours already")
+        self.id = id
+
+
 class Missing(StorageError):
     """There is no such user, token, application, link, session or series (any more)."""
 

@@ -174,6 +174,28 @@ MIGRATIONS = (
     END;
     INSERT INTO listed SELECT key, owner, public, created FROM series;
     """,
+    """
+    -- a short name of the owner's own; its words are found like tags
+    ALTER TABLE series ADD COLUMN slug TEXT;
+    CREATE UNIQUE INDEX series_by_slug ON series(slug, owner) WHERE slug IS NOT NULL;
+    DROP VIEW texts;
+    CREATE VIEW texts(series, title, caption, tags, description) AS
+        SELECT key, title, caption,
+            -- without a slug as it was before, as the index has it
+            CASE WHEN slug IS NULL THEN said ELSE ifnull(said || ' ', '') || slug END, description
+        FROM (SELECT key, title, caption, slug, description,
+            (SELECT group_concat(tag, ' ') FROM tags WHERE series = key) AS said FROM series);
+    DROP TRIGGER series_changing;
+    DROP TRIGGER series_changed;
+    CREATE TRIGGER series_changing BEFORE UPDATE OF
+        owner, title, caption, description, tags, public, slug ON series BEGIN
+        DELETE FROM listed WHERE series = OLD.key;
+    END;
+    CREATE TRIGGER series_changed AFTER UPDATE OF
+        owner, title, caption, description, tags, public, slug ON series BEGIN
+        INSERT INTO listed VALUES (NEW.key, NEW.owner, NEW.public, NEW.created);
+    END;
+    """,
 )
 VERSION = len(MIGRATIONS)
 

@@ -23,14 +23,30 @@ def check_series(db: sqlite3.Connection, owner: User) -> None:
         raise OverQuota(f"this account may have {most} series, and has as many")
 
 
-def check_points(db: sqlite3.Connection, series: int) -> None:
-    """After points were added to a series. Raises OverQuota."""
-    row = db.execute(
-        "SELECT most_points FROM users JOIN series ON users.key = owner WHERE series.key = ?"
-        " AND most_points IS NOT NULL"
-        " AND most_points < (SELECT sum(points) FROM series WHERE owner = users.key)",
-        (series,),
-    ).fetchone()
+def check_points(db: sqlite3.Connection, series: int, more: int = 0) -> None:
+    """After points were added to a series, or before so many ``more`` are. Raises OverQuota."""
+    _refuse(
+        db.execute(
+            "SELECT most_points FROM users JOIN series ON users.key = owner WHERE series.key = ?"
+            " AND most_points IS NOT NULL"
+            " AND most_points < ? + (SELECT sum(points) FROM series WHERE owner = users.key)",
+            (series, more),
+        ).fetchone()
+    )
+
+
+def check_first_points(db: sqlite3.Connection, owner: User, more: int) -> None:
+    """Before a series with so many points is made. Raises OverQuota."""
+    _refuse(
+        db.execute(
+            "SELECT most_points FROM users WHERE key = ?1 AND most_points IS NOT NULL AND"
+            " most_points < ?2 + (SELECT ifnull(sum(points), 0) FROM series WHERE owner = ?1)",
+            (owner.key, more),
+        ).fetchone()
+    )
+
+
+def _refuse(row: tuple[int] | None) -> None:
     if row is not None:
         raise OverQuota(
             f"this account may have {row[0]} points in all its series, and would have more"

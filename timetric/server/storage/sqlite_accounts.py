@@ -105,6 +105,10 @@ class SqliteAccounts:
         statement = "UPDATE users SET disabled = ? WHERE key = ?"
         self._change(statement, (disabled, user.key), _no_user(user))
 
+    def set_quota(self, user: User, quota: Quota) -> None:
+        statement = "UPDATE users SET most_series = ?, most_points = ? WHERE key = ?"
+        self._change(statement, (*quota, user.key), _no_user(user))
+
     def belongings(self, user: User) -> Belongings:
         return Belongings(*self._database.row(_BELONGINGS, (user.key,)))
 

@@ -47,6 +47,8 @@ def _source(search: Search) -> str:
         conditions.append("words MATCH :words")
     if search.owner is not None:
         conditions.append("listed.owner = (SELECT key FROM users WHERE name = :owner)")
+    if search.slug is not None:
+        conditions.append("listed.series IN (SELECT key FROM series WHERE slug = :slug)")
     for at in range(len(search.tags)):
         tables.append(
             f"JOIN tagged AS t{at} ON t{at}.tag = :tag{at} AND t{at}.series = listed.series"
@@ -59,6 +61,7 @@ def _parameters(search: Search) -> dict[str, object]:
         "viewer": search.viewer and search.viewer.key,
         "words": _expression(search.words),
         "owner": search.owner,
+        "slug": search.slug,
         "limit": search.limit,
         "offset": search.offset,
         **{f"tag{at}": tag for at, tag in enumerate(search.tags)},

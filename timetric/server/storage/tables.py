@@ -136,6 +136,10 @@ class Tables:
         if points > 0:
             check_points(self._db, self._series)
 
+    def check_quota(self, more: int) -> None:
+        """Whether there may be so many more points. Raises OverQuota."""
+        check_points(self._db, self._series, more)
+
     def drop_all(self) -> None:
         """Take away the whole history."""
         self._db.execute("UPDATE series SET points = 0, tail = 0 WHERE key = ?", (self._series,))
