@@ -33,8 +33,9 @@ class Layout(NamedTuple):
     """How a file is written. Columns and lines count from 0.
 
     ``time`` and ``value`` are columns; ``clock`` is that of the time of day, where dates have
-    none; there are ``width`` columns, where that is known. ``skip`` rows stand ahead of the points. ``order`` is that of dates in three numbers:
-    ymd, dmy or mdy. ``tz`` is the IANA name of the zone of times that name none.
+    none; there are ``width`` columns, where that is known. ``skip`` rows stand ahead of the
+    points. ``order`` is that of dates in three numbers: ymd, dmy or mdy. ``tz`` is the IANA name
+    of the zone of times that name none.
     """
 
     delimiter: str = ","
