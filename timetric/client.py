@@ -95,7 +95,10 @@ class TimetricClient:
         self.close()
 
     def close(self) -> None:
-        """Close the connections. The client can still be used, and opens new ones."""
+        """Close the connections. The client can still be used, and opens new ones.
+
+        >>> client.close()
+        """
         self.transport.close()
 
     def within(
@@ -106,7 +109,10 @@ class TimetricClient:
         retries: int | None = None,
         max_wait: float | None = None,
     ) -> TimetricClient:
-        """This client with other limits, for a call or for many: ``client.within(2).get(url)``.
+        """This client with other limits, for a call or for many.
+
+        >>> client.within(deadline=2).series(series.id).latest()
+        (1708041600.0, 14.0)
 
         What is not given stays as it is. Both share their connections and their access token, so
         closing one closes the other's connections too. Raises ConfigError.
@@ -120,6 +126,9 @@ class TimetricClient:
     def series(self, id: str) -> Series:
         """A handle on the series with this ID; the service is not asked.
 
+        >>> client.series("p-DpewL0TO-iBE4nMBCTsQ")
+        <timetric.Series 'p-DpewL0TO-iBE4nMBCTsQ'>
+
         Raises BadRequest where this can be no ID.
         """
         if not ID.fullmatch(id):
@@ -129,9 +138,10 @@ class TimetricClient:
     def create_series(
         self, data: object = None, *, title: str, caption: str, **metadata: Any
     ) -> Series:
-        """Make a series, with the points of ``data`` (as Series.rewrite takes them) if given::
+        """Make a series, with the points of ``data`` (as Series.rewrite takes them) if given.
 
-            client.create_series(title="Oranges", caption="Oranges in the bowl", tags=["fruit"])
+        >>> client.create_series([("2009-03-10", 12)], title="Oranges", caption="Fruit").count()
+        1
 
         ``metadata`` is what else it says of itself: ``description``, ``tags``, ``unit``,
         ``source``, ``source_url``, ``latitude``, ``longitude`` (degrees), ``public`` (whether
@@ -146,9 +156,10 @@ class TimetricClient:
     def get_or_create(
         self, slug: str, data: object = None, *, title: str, caption: str, **metadata: Any
     ) -> Series:
-        """One's own series of this short name, made as by create_series where there is none::
+        """One's own series of this short name, made as by create_series where there is none.
 
-            client.get_or_create("office-power", title="Power", caption="Of the office").update(14)
+        >>> client.get_or_create("office-power", title="Power", caption="Of the office").slug
+        'office-power'
 
         So a program needs to keep no ID. However many do it at once, there is one series, which
         all of them get. One that is there stays as it is, with its metadata and its points.
@@ -163,9 +174,10 @@ class TimetricClient:
     def search(
         self, words: str = "", *, tags: Iterable[str] = (), user: str = ""
     ) -> Iterator[Series]:
-        """The series one may read that have all these words and tags, of this user::
+        """The series one may read that have all these words and tags, of this user.
 
-            for series in client.search("gdp", tags=["uk"]): print(series.title)
+        >>> next(client.search("office power", user="me")).title
+        'Office power'
 
         What fits best comes first; without words, the newest. Fetched page by page as they are
         read, and each knows its metadata. ``user`` is a name, or "me". Raises BadRequest.
@@ -173,7 +185,11 @@ class TimetricClient:
         return find(self, {"q": words, "u": user}, tags)
 
     def mine(self, words: str = "", *, tags: Iterable[str] = ()) -> Iterator[Series]:
-        """One's own series, the newest first; or those with these words and tags."""
+        """One's own series, the newest first; or those with these words and tags.
+
+        >>> series in client.mine()
+        True
+        """
         return self.search(words, tags=tags, user="me")
 
     def spool(
@@ -185,6 +201,11 @@ class TimetricClient:
         clock: Callable[[], float] = time.time,
     ) -> Spool:
         """A file that keeps writes until the service has them; see timetric.spool.Spool.
+
+        >>> with client.spool("queue.sqlite3") as queue:
+        ...     queue.update(series, 21.4)
+        >>> float(series)
+        21.4
 
         It is made where there is none. Raises SpoolError where it can't be written.
         """
@@ -202,9 +223,11 @@ class TimetricClient:
         aggregate: str = "mean",
         tz: str = "UTC",
     ) -> Iterator[Row]:
-        """Rows ``(timestamp, value, value, ...)`` of many series, or their IDs, oldest first::
+        """Rows ``(timestamp, value, value, ...)`` of many series, or their IDs, oldest first.
 
-            for t, power, heat in client.table([power, heat], start="2024", every="1d"): ...
+        >>> heat = client.create_series([("2024-02-16", 7)], title="Heat", caption="Drawn")
+        >>> list(client.table([series, heat], start="2024-02"))
+        [(1707955200.0, 12.5, None), (1708041600.0, 14.0, 7.0)]
 
         There is a row for each timestamp at which any of them has a point from ``start`` on and
         before ``end``, with None for those that have none. With ``every`` there is one for each
@@ -257,17 +280,29 @@ class TimetricClient:
     # (the reply's headers and status, its body), and raises unless the status is 2xx.
 
     def get(self, url: str, params: Params = ()) -> tuple[httplib2.Response, bytes]:
-        """GET with ``params`` in the query."""
+        """GET with ``params`` in the query.
+
+        >>> client.get(series.url + "csv/", {"limit": "1"})[1]
+        b'1705276800.0,10.0\\n'
+        """
         return self.request("GET", _with_query(url, params))
 
     def delete(self, url: str, params: Params = ()) -> tuple[httplib2.Response, bytes]:
-        """DELETE with ``params`` in the query."""
+        """DELETE with ``params`` in the query.
+
+        >>> client.delete(series.url, {"end": "2024-02-01"})[0]["timetric-removed"]
+        '1'
+        """
         return self.request("DELETE", _with_query(url, params))
 
     def post(
         self, url: str, params: Params = (), files: Mapping[str, object] | None = None
     ) -> tuple[httplib2.Response, bytes]:
-        """POST a form of ``params``; as multipart where there are ``files``: names and CSV data."""
+        """POST a form of ``params``; as multipart where there are ``files``: names and CSV data.
+
+        >>> client.post(series.url, {"value": "15"})[0].status
+        204
+        """
         if not files:
             form = urlencode(_pairs(params)).encode("ascii")
             return self.request("POST", url, form, FORM)
@@ -277,7 +312,11 @@ class TimetricClient:
     def put(
         self, url: str, body: Body, content_type: str = "text/csv"
     ) -> tuple[httplib2.Response, bytes]:
-        """PUT a body: bytes, or a binary file, sent from its start."""
+        """PUT a body: bytes, or a binary file, sent from its start.
+
+        >>> client.put(series.url, b"1236735000,3.5")[0]["timetric-removed"]
+        '3'
+        """
         return self.request("PUT", url, body, content_type)
 
     def request(

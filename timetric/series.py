@@ -69,13 +69,20 @@ class Series(Window):
         return hash(self.url)
 
     def within(self, deadline: float | None = None, **limits: Any) -> Series:
-        """This series with other limits, as of TimetricClient.within: ``s.within(2).latest()``."""
+        """This series with other limits, as of TimetricClient.within.
+
+        >>> series.within(2).latest()
+        (1708041600.0, 14.0)
+        """
         other = copy(self)
         other.client = self.client.within(deadline, **limits)
         return other
 
     def describe(self, **changes: Any) -> Mapping[str, Any]:
-        """Change what the series says of itself, such as ``describe(title="Power", tags=[])``.
+        """Change what the series says of itself.
+
+        >>> series.describe(unit="MW", tags=["energy"])["unit"]
+        'MW'
 
         The fields are those of TimetricClient.create_series; None or "" clears one. Returns all
         that then holds, by name; the attributes of this handle (``series.title``) say the same
@@ -100,7 +107,10 @@ class Series(Window):
     # reading
 
     def __getitem__(self, span: slice) -> Window:
-        """``series["2024":"2024-06"]``: the points from a time on and *before* another.
+        """The points from a time on and *before* another.
+
+        >>> list(series["2024":"2024-02"])
+        [(1705276800.0, 10.0)]
 
         Times are as update takes them; ``"2024"`` and ``"2024-06"`` are the first instant of the
         year and of the month. Raises InvalidPoint for what is no time, and TypeError for anything
@@ -113,7 +123,10 @@ class Series(Window):
         return Window(self.client, self.url, span.start, span.stop)
 
     def last(self, duration: Duration) -> Window:
-        """The points of the time up to now: ``series.last("2w")``, or a timedelta.
+        """The points of the time up to now: of a text such as "2w", or a timedelta.
+
+        >>> list(series.last("2w"))  # the latest point is of 2024
+        []
 
         A text is a whole number and one of s, min, h, d, w, mo, q, y; months go by the calendar
         of UTC. Now is the moment of this call, by this machine's clock; points that are stamped
@@ -122,11 +135,18 @@ class Series(Window):
         return self[back(time.time(), duration) :]
 
     def latest(self) -> Point | Nothing:
-        """The latest point ``(timestamp, value)``; ``(None, None)`` of an empty series."""
+        """The latest point ``(timestamp, value)``; ``(None, None)`` of an empty series.
+
+        >>> series.latest()
+        (1708041600.0, 14.0)
+        """
         return self._value({})
 
     def at(self, when: object, side: str = "before") -> Point | Nothing:
-        """The point at a time, or else the one next to it: ``series.at("2024-06", side="after")``.
+        """The point at a time, or else the one next to it.
+
+        >>> series.at("2024-02"), series.at("2024-02", side="after")
+        ((1705276800.0, 10.0), (1707955200.0, 12.5))
 
         ``side`` is "before", "after" or "nearest", where of two equally near the earlier counts.
         ``(None, None)`` where there is none. Raises InvalidPoint for what is no time.
@@ -135,6 +155,9 @@ class Series(Window):
 
     def count(self) -> int:
         """How many points the series has: one short request, whatever their number.
+
+        >>> series.count()
+        3
 
         There is no ``len()``: ``list(series)`` would ask for it first, at the cost of a request.
         """
@@ -197,7 +220,7 @@ class Series(Window):
         is stored, and the receipt says what would be. ``progress`` is True for a bar (of tqdm's,
         which must be installed), or a function of (done, total) in bytes sent.
 
-        >>> series.update([("2009-03-10", 12), (1236735000, 3.5)]).added  # doctest: +SKIP
+        >>> series.update([("2009-03-10", 12), (1236735000, 3.5)]).added
         2
 
         Raises InvalidPoint naming the item that can't be taken, before anything is sent, and
@@ -215,6 +238,9 @@ class Series(Window):
 
     def increment(self, amount: float) -> Receipt:
         """Add ``amount`` to the latest value, as one step of the service's; from 0 when empty.
+
+        >>> series.increment(0.5).value
+        14.5
 
         The new value is ``value`` of the receipt. Raises Conflict where the latest value is no
         number, WriteInDoubt where the answer is lost.
@@ -234,12 +260,18 @@ class Series(Window):
     def rewrite(self, data: object) -> Receipt:
         """Put pairs or a file of CSV in the place of the whole history; ``[]`` leaves it empty.
 
+        >>> series.rewrite([]).removed
+        3
+
         Raises as update does.
         """
         return send_points(self.client, "PUT", series_path(self.id), data)
 
     def delete(self, *, start: object = None, end: object = None) -> Receipt:
         """Clear the data out of the series, or what is at or after ``start`` and before ``end``.
+
+        >>> series.delete(end="2024-02").removed
+        1
 
         The series stays, with its metadata and URL. Raises InvalidPoint for what is no time,
         WriteInDoubt where the answer is lost.
@@ -253,7 +285,11 @@ class Series(Window):
         return Write("DELETE", series_path(self.id, query)).send(self.client)
 
     def remove(self) -> Receipt:
-        """Remove the series itself: its data, its metadata and its URL, for good."""
+        """Remove the series itself: its data, its metadata and its URL, for good.
+
+        >>> series.remove().removed
+        3
+        """
         return Write("DELETE", series_path(self.id, [("series", "true")])).send(self.client)
 
 

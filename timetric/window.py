@@ -58,6 +58,11 @@ class Window:
     def __iter__(self) -> Iterator[Point]:
         """The points, oldest first. Fetched page by page, so memory stays bounded.
 
+        >>> for timestamp, value in series["2024-02":]:
+        ...     print(timestamp, value)
+        1707955200.0 12.5
+        1708041600.0 14.0
+
         While the caller works on a page a thread fetches the next one. A point written meanwhile
         behind the place that has been reached is not seen; where the series is rewritten or
         cleared meanwhile, Rewritten is raised.
@@ -65,15 +70,27 @@ class Window:
         return _points(*reading(self))
 
     def __reversed__(self) -> Iterator[Point]:
-        """``reversed(series)``: the points, latest first, fetched likewise."""
+        """The points, latest first, fetched likewise.
+
+        >>> next(reversed(series))
+        (1708041600.0, 14.0)
+        """
         return _points(*reading(self, order="desc"))
 
     def first(self) -> Point | Nothing:
-        """The earliest point; ``(None, None)`` where there is none."""
+        """The earliest point; ``(None, None)`` where there is none.
+
+        >>> series.first()
+        (1705276800.0, 10.0)
+        """
         return self._only()
 
     def latest(self) -> Point | Nothing:
-        """The latest point; ``(None, None)`` where there is none."""
+        """The latest point; ``(None, None)`` where there is none.
+
+        >>> series[:"2024-02"].latest()
+        (1705276800.0, 10.0)
+        """
         return self._only(order="desc")
 
     def resample(
@@ -85,9 +102,10 @@ class Window:
         start: object = None,
         end: object = None,
     ) -> Iterator[Point]:
-        """What the numbers in each bucket of time come to, stamped with the bucket's start::
+        """What the numbers in each bucket of time come to, stamped with the bucket's start.
 
-            for month, mean in series.resample("1mo", "mean", tz="Europe/London"): ...
+        >>> list(series.resample("1mo", "mean", tz="Europe/London"))
+        [(1704067200.0, 10.0), (1706745600.0, 13.25)]
 
         ``every`` is a whole number and one of s, min, h, d, w, mo, q, y, such as "15min"; days
         and longer go by the calendar of ``tz``, an IANA name. ``aggregate`` is mean, min, max,
@@ -100,9 +118,11 @@ class Window:
         return _points(*reading(part, every=every, aggregate=aggregate, tz=tz))
 
     def points(self, *, progress: Progress = None) -> Iterator[Point]:
-        """The points, oldest first, as iteration gives them; ``progress`` is told page by page::
+        """The points, oldest first, as iteration gives them; ``progress`` is told page by page.
 
-            for timestamp, value in series.points(progress=True): ...
+        >>> max(value for _, value in series.points(progress=print))
+        3 3
+        14.0
 
         It is True for a bar by tqdm, or a function of (points done, points in all); the latter is
         None of a part of a series.
@@ -120,6 +140,9 @@ class Window:
     def csv(self, stream: IO[Any], *, progress: Progress = None) -> int: ...
     def csv(self, stream: IO[Any] | None = None, *, progress: Progress = None) -> str | int:
         """The points as CSV text, ``timestamp,value`` a line, oldest first.
+
+        >>> series.csv()
+        '1705276800.0,10.0\\n1707955200.0,12.5\\n1708041600.0,14.0\\n'
 
         With ``stream``, an open file of text or of bytes, they are written there page by page, in
         bounded memory; returns how many: ``series.csv(open("power.csv", "wb"))``. ``progress`` is
