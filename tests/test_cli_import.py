@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 
 import timetric
-import timetric.layout
 from tests.conftest import RunningService
 from tests.test_cli_series import Shell
 
@@ -89,7 +88,7 @@ def test_it_shows_what_it_understood_and_the_line_that_repeats_it(
     done = shell.run("import", "meter.csv", "--into", series.id, "--dry-run")
     assert (done.returncode, done.stdout, series.count()) == (0, "", 0)
     for part in (
-        "parted by ;",
+        "parted by ';'",
         "column 1 (Zeit), order dmy",
         "column 2 (Größe), decimal sign ,",
         "UTC (where a time names none",
@@ -99,7 +98,7 @@ def test_it_shows_what_it_understood_and_the_line_that_repeats_it(
         assert part in done.stderr
     line = next(line for line in done.stderr.splitlines() if "series.update" in line)
     monkeypatch.chdir(shell.home)
-    exec(line.strip(), {"series": series, "timetric": timetric, "open": open})
+    exec(line.strip(), {"series": series})
     assert (series.count(), series.latest()) == (8, (1710633600.0, 17.5))
 
 

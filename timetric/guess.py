@@ -194,7 +194,8 @@ def _reads(cell: str, decimal: str) -> bool:
 
 def _orders(body: Sequence[Row], time: int, given: Mapping[str, Any]) -> Doubt:
     """The orders that fit all dates of three numbers; a row that fits none is a bad one."""
-    question = "in which order are dates, of which all fit several"
+    example = next((row.cells[time] for row in body if dates(row.cells[time])), "")
+    question = f"which order have dates such as {example}, since all fit several"
     if given.get("order"):
         return Doubt("order", {given["order"]: given["order"]}, question)
     fitting = [set(orders) for row in body if (orders := dates(row.cells[time]))]

@@ -40,8 +40,7 @@ def run(options: argparse.Namespace) -> None:
     if not (options.dry_run or options.yes):
         _confirm(len(points))
     with chosen(options) as series:
-        progress = bar("B", options.quiet)
-        done = series.update(points, dry_run=options.dry_run, progress=progress)
+        done = series.update(points, dry_run=options.dry_run, progress=bar("B", options.quiet))
     say(told(done, options.dry_run), options.quiet)
 
 
@@ -110,7 +109,7 @@ def _tell(found: Guess, points: list[Point], options: argparse.Namespace, encodi
     source = "given" if options.tz else "where a time names none; --tz changes it"
     clock = "" if layout.clock is None else f", clock in {_name(found, layout.clock)}"
     for name, what in (
-        ("columns", f"parted by {sign}; {layout.skip} rows ahead of the points; {encoding}"),
+        ("columns", f"parted by {sign!r}, {layout.skip} rows ahead of the points, {encoding}"),
         ("times", f"{_name(found, layout.time)}{clock}, order {layout.order}"),
         ("values", f"{_name(found, layout.value)}, decimal sign {layout.decimal}"),
         ("time zone", f"{layout.tz} ({source})"),
@@ -133,7 +132,7 @@ def _python(layout: Layout, options: argparse.Namespace, encoding: str) -> str:
         f", {name}={value!r}" for name, value in layout._asdict().items() if value != usual[name]
     )
     file = f"open({options.file!r}, encoding={encoding!r}, newline='')"
-    return f"series.update(timetric.layout.points({file}.read(){flags}))"
+    return f"from timetric.layout import points; series.update(points({file}.read(){flags}))"
 
 
 def _confirm(count: int) -> None:
