@@ -27,6 +27,7 @@ ARROW = ["pyarrow>=15" + SERVICE]  # reads large uploads twice as fast
 PANDAS = ["pandas>=2"]
 WAITRESS = "waitress>=3,<4"
 PROGRESS = ["tqdm>=4.60"]
+COMPLETION = ["shtab>=1.8"]
 TEST = [
     "build>=1.2",
     "feedparser>=6",
@@ -45,6 +46,7 @@ TEST = [
     "selenium-axe-python>=2.2",  # axe-core's script
     "sphinx>=7.4",
     "trustme>=1.1",
+    *COMPLETION,
     "types-httplib2",
     "types-oauthlib",
     "types-python-dateutil",
@@ -95,8 +97,9 @@ setup(
         "pandas": PANDAS,
         "testing": SERVER + [WAITRESS],
         "progress": PROGRESS,
+        "completion": COMPLETION,
         "test": TEST,
-        "all": OAUTH + SERVER + ARROW + PANDAS + PROGRESS,
+        "all": OAUTH + SERVER + ARROW + PANDAS + PROGRESS + COMPLETION,
     },
     entry_points={"console_scripts": ["timetric = timetric.cli:main"]},
 )

@@ -47,7 +47,8 @@ line chart
 window
 dance series table spoolfile
 search
-creation spool
+creation spool layout
+guess
 client
 __init__
 
@@ -96,12 +97,18 @@ testing
 demo store flags
 admin
 commands
-diagnosis_flags
+diagnosis_flags flag_types
+naming terminal completion
+user_commands login
+import_command
+user_flags
 cli
 __main__
 """
 
 COMMAND_LINE = {"cli", "commands", "admin", "store", "flags", "demo", "diagnosis_flags", "__main__"}
+COMMAND_LINE |= {"user_flags", "flag_types", "user_commands", "naming", "terminal"}
+COMMAND_LINE |= {"import_command", "login", "completion"}
 #: Who reaches the service, inside functions only: the rest of the client's end never does.
 REACHING = COMMAND_LINE | {"testing", "testing.kit", "testing.faults"}
 PURE = {

@@ -3,41 +3,36 @@
 from __future__ import annotations
 
 import argparse
+import io
 import os
-import re
 import sys
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn
-from urllib.parse import urlsplit
 
-from timetric import admin, commands
+from timetric import admin, commands, flag_types
 from timetric.diagnosis_flags import add_diagnosis
-from timetric.exceptions import InvalidPoint, TimetricClientError
+from timetric.exceptions import TimetricClientError
 from timetric.flags import add_limits, add_quota, add_signup
 from timetric.store import CommandError
-from timetric.timestamps import END, parse_timestamp
+from timetric.user_flags import add_user_commands
 
 DEFAULT_DATA, DEFAULT_HOST, DEFAULT_PORT = "timetric-data", "127.0.0.1", 8000
 DEFAULT_URL = f"http://{DEFAULT_HOST}:{DEFAULT_PORT}/"
 
-#: How long from now: a number and a unit, in seconds.
-_SPAN = re.compile(r"([0-9]{1,9})(s|min|h|d|w|y)")
-_DAY = 24 * 60 * 60
-_UNITS = {"s": 1, "min": 60, "h": 3600, "d": _DAY, "w": 7 * _DAY, "y": 365 * _DAY}
-
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; its exit code. Errors are one line on standard error."""
+    if isinstance(sys.stdout, io.TextIOWrapper):  # a title need not fit a terminal's encoding
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         options = _parser().parse_args(arguments)
         options.run(options)
+        sys.stdout.flush()  # here, where a reader that has gone is caught
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:  # the reader of our output has gone, as in `timetric token list | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
     except (CommandError, TimetricClientError, OSError) as error:  # OSError: say, a full disk
         print(f"timetric: {error}", file=sys.stderr)
         return 1
@@ -49,6 +44,17 @@ class _Parser(argparse.ArgumentParser):
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(allow_abbrev=False, **settings)
+        #: Whether its last argument, which may be left out, may also stand behind flags.
+        self.is_mixed = False
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        if not self.is_mixed:
+            return super().parse_known_args(args, namespace)
+        self.is_mixed = False  # it asks this method in turn, for the flags and for the rest
+        try:
+            return self.parse_known_intermixed_args(args, namespace)
+        finally:
+            self.is_mixed = True
 
     def error(self, message: str) -> NoReturn:
         self.exit(2, f"timetric: {message}; see {self.prog} --help\n")
@@ -75,19 +81,19 @@ def _parser() -> argparse.ArgumentParser:
     data.add_argument(
         "--data",
         metavar="DIR",
-        type=_path,
+        type=flag_types.path,
         default=Path(DEFAULT_DATA).absolute(),
         help=f"where the service keeps its data (./{DEFAULT_DATA})",
     )
     url = argparse.ArgumentParser(add_help=False)
     url.add_argument(
-        "--url", type=_url, default=DEFAULT_URL, help=f"of the service ({DEFAULT_URL})"
+        "--url", type=flag_types.url, default=DEFAULT_URL, help=f"of the service ({DEFAULT_URL})"
     )
     key = argparse.ArgumentParser(add_help=False)
     key.add_argument(
         "--secret-key-file",
         metavar="FILE",
-        type=_path,
+        type=flag_types.path,
         help="holds the key that OAuth secrets are derived from (secret.key in the data directory)",
     )
     _add_serve(names, [data, key])
@@ -95,6 +101,8 @@ def _parser() -> argparse.ArgumentParser:
     _add_token(names, data, url)
     _add_app(names, data, [data, url, key])
     _add_store(names, data)
+    add_user_commands(names)
+    parser.set_defaults(parser=lambda: parser)
     demo = names.add_parser("demo", help="show the main job on real data, and clean up")
     demo.set_defaults(run=commands.demo)
     return parser
@@ -106,12 +114,15 @@ def _add_serve(names: Any, parents: list[argparse.ArgumentParser]) -> None:
         "--host", default=DEFAULT_HOST, help=f"address to listen on ({DEFAULT_HOST})"
     )
     serve.add_argument(
-        "--port", type=_port, default=DEFAULT_PORT, help=f"{DEFAULT_PORT}; 0 is any that is free"
+        "--port",
+        type=flag_types.port,
+        default=DEFAULT_PORT,
+        help=f"{DEFAULT_PORT}; 0 is any that is free",
     )
     serve.add_argument(
         "--base-url",
         metavar="URL",
-        type=_url,
+        type=flag_types.url,
         help="the public address, where a proxy stands ahead",
     )
     serve.add_argument(
@@ -131,11 +142,14 @@ def _add_serve(names: Any, parents: list[argparse.ArgumentParser]) -> None:
     serve.add_argument(
         "--tls-cert",
         metavar="FILE",
-        type=_path,
+        type=flag_types.path,
         help="to speak https: the certificate with its chain (PEM)",
     )
     serve.add_argument(
-        "--tls-key", metavar="FILE", type=_path, help="its key (PEM), without a passphrase"
+        "--tls-key",
+        metavar="FILE",
+        type=flag_types.path,
+        help="its key (PEM), without a passphrase",
     )
     add_limits(serve)
     add_signup(serve)
@@ -147,7 +161,7 @@ def _add_user(names: Any, data: argparse.ArgumentParser, url: argparse.ArgumentP
     user = names.add_parser("user", help="add, list and remove users, and let them sign in")
     actions = user.add_subparsers(metavar="ACTION", required=True)
     add = actions.add_parser("add", parents=[data], help="add a user")
-    add.add_argument("name", metavar="NAME", type=_user_name)
+    add.add_argument("name", metavar="NAME", type=flag_types.user_name)
     add.set_defaults(run=admin.user_add)
     listing = actions.add_parser("list", parents=[data], help="list the users, one a line")
     listing.set_defaults(run=admin.user_list)
@@ -186,7 +200,7 @@ def _add_token(names: Any, data: argparse.ArgumentParser, url: argparse.Argument
     add = actions.add_parser(
         "add", parents=[data, url], help="make a token and print a client config"
     )
-    add.add_argument("name", metavar="NAME", type=_token_name, help="what it is for")
+    add.add_argument("name", metavar="NAME", type=flag_types.token_name, help="what it is for")
     add.add_argument("--user", metavar="U", required=True, help="whose token it is")
     _add_limits(add)
     add.set_defaults(run=admin.token_add)
@@ -207,7 +221,9 @@ def _add_app(
     add = actions.add_parser(
         "add", parents=parents, help="add an application and print its client config"
     )
-    add.add_argument("name", metavar="NAME", type=_token_name, help="as its users know it")
+    add.add_argument(
+        "name", metavar="NAME", type=flag_types.token_name, help="as its users know it"
+    )
     add.add_argument("--user", metavar="U", required=True, help="whose application it is")
     _add_limits(add)
     add.add_argument(
@@ -243,7 +259,7 @@ def _add_limits(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--expires",
         metavar="WHEN",
-        type=_expiry,
+        type=flag_types.expiry,
         help="so long from now, as in 12h, 30d or 1y (s, min, h, d, w, y), or an ISO date",
     )
 
@@ -254,57 +270,3 @@ def _add_store(names: Any, data: argparse.ArgumentParser) -> None:
     backup.set_defaults(run=commands.backup)
     check = names.add_parser("check", parents=[data], help="look at every block and count")
     check.set_defaults(run=commands.check)
-
-
-# what a flag or argument may be
-
-
-def _path(text: str) -> Path:
-    return Path(text).absolute()
-
-
-def _port(text: str) -> int:
-    if not (text.isascii() and text.isdigit() and int(text) < 65536):
-        raise argparse.ArgumentTypeError(f"{text!r} is no port (0 to 65535)")
-    return int(text)
-
-
-def _url(text: str) -> str:
-    parts = urlsplit(text)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise argparse.ArgumentTypeError("it begins with http:// or https:// and a host")
-    if "@" in parts.netloc or parts.query or parts.fragment:
-        raise argparse.ArgumentTypeError("it holds no credentials, query or fragment")
-    return text.rstrip("/") + "/"
-
-
-def _expiry(text: str) -> float:
-    """A moment to come, in Unix seconds."""
-    now, span = time.time(), _SPAN.fullmatch(text)
-    try:
-        when = now + int(span[1]) * _UNITS[span[2]] if span else parse_timestamp(text)
-    except InvalidPoint as error:
-        raise argparse.ArgumentTypeError(
-            f"{text!r} is neither a time from now, as in 30d, nor an ISO date"
-        ) from error
-    if not now < when < END:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a moment to come")
-    return when
-
-
-def _user_name(text: str) -> str:
-    from timetric.server.names import BadName, check_user_name
-
-    try:
-        return check_user_name(text)
-    except BadName as error:
-        raise argparse.ArgumentTypeError(str(error)) from error
-
-
-def _token_name(text: str) -> str:
-    from timetric.server.names import BadName, check_title
-
-    try:
-        return check_title(text)
-    except BadName as error:
-        raise argparse.ArgumentTypeError(str(error)) from error
