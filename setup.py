@@ -23,8 +23,10 @@ SERVER = [
     "prometheus_client>=0.20,<1" + SERVICE,
     "tzdata>=2024.1" + SERVICE,  # time zones and their names, which not every machine has
 ]
-ARROW = ["pyarrow>=15" + SERVICE]  # reads large uploads twice as fast
+ARROW = ["numpy>=1.22", "pyarrow>=15"]  # reads large uploads twice as fast
+NUMPY = ["numpy>=1.22"]
 PANDAS = ["pandas>=2"]
+POLARS = ["polars>=1"]
 WAITRESS = "waitress>=3,<4"
 PROGRESS = ["tqdm>=4.60"]
 TEST = [
@@ -91,11 +93,13 @@ setup(
         "oauth": OAUTH,
         "server": SERVER,
         "arrow": ARROW,
+        "numpy": NUMPY,
         "pandas": PANDAS,
+        "polars": NUMPY + POLARS,
         "testing": SERVER + [WAITRESS],
         "progress": PROGRESS,
         "test": TEST,
-        "all": OAUTH + SERVER + ARROW + PANDAS + PROGRESS,
+        "all": OAUTH + SERVER + ARROW + PANDAS + POLARS + PROGRESS,
     },
     entry_points={"console_scripts": ["timetric = timetric.cli:main"]},
 )

@@ -37,6 +37,7 @@ write
 bulk
 transport callback pages
 auth ahead metadata
+frames
 window
 dance series table spoolfile
 search
@@ -384,7 +385,18 @@ def test_the_client_end_is_written_in_python_3_9(name: str) -> None:
 
 def test_the_client_end_imports_without_the_extras() -> None:
     """Under whatever Python runs this, and with every optional package out of reach."""
-    extras = ["falcon", "granian", "jinja2", "numpy", "oauth2", "pandas", "pcodec", "tqdm"]
+    extras = [
+        "falcon",
+        "granian",
+        "jinja2",
+        "numpy",
+        "oauth2",
+        "pandas",
+        "pcodec",
+        "polars",
+        "pyarrow",
+        "tqdm",
+    ]
     names = [f"timetric.{name}" for name in sorted(CLIENT | COMMAND_LINE - {"__main__"})]
     code = f"""
 import importlib, sys

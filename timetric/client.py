@@ -238,6 +238,33 @@ class TimetricClient:
         buckets = {"every": every, "aggregate": aggregate, "tz": tz} if every else {}
         return rows([one[start:end] for one in whole], **buckets)
 
+    def to_pandas(
+        self,
+        series: Iterable[Series | str],
+        start: object = None,
+        end: object = None,
+        *,
+        every: str | None = None,
+        aggregate: str = "mean",
+        tz: str = "UTC",
+    ) -> Any:
+        """A pandas DataFrame of many series, or their IDs, a column each; as table, but whole.
+
+        Columns are named by title, and by ``title (ID)`` where titles are the same; NaN stands
+        where a series has no point. Raises BadRequest where there are no series, and ConfigError
+        where pandas is missing.
+        """
+        from timetric import frames
+
+        whole = [one if isinstance(one, Series) else self.series(one) for one in series]
+        if not whole:
+            raise BadRequest("a frame needs one series at least")
+        buckets = {"every": every, "aggregate": aggregate, "tz": tz} if every else {}
+        columns = [
+            frames.to_pandas(one[start:end]._large_pages(**buckets), one.title) for one in whole
+        ]
+        return frames.aligned(columns, [one.id for one in whole])
+
     # OAuth: the steps by which a user lets an application in. Each raises ConfigError where the
     # config's authtype is another.
 

@@ -38,6 +38,7 @@ class Page(NamedTuple):
     parse: Callable[[bytes], Iterator[Point]]
     size: int
     following: str
+    packed: bool = False  # whether the body is of whole records
 
     def points(self) -> Iterator[Point]:
         """Raises BadReply where they are none."""
@@ -165,7 +166,7 @@ class _Came:
     def page(self, following: str) -> Page:
         body = b"".join(self.parts)
         parse = partial(parse_records, numeric=self._numeric)
-        return Page(body, parse, len(body) // RECORD, following)
+        return Page(body, parse, len(body) // RECORD, following, packed=True)
 
 
 def whole_csv(body: bytes) -> bytes:

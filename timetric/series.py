@@ -120,7 +120,9 @@ class Series(Window):
             raise TypeError("a series is sliced by times; for the point at one there is at()")
         if span.step is not None:
             raise TypeError("a slice of a series takes no step; for buckets there is resample()")
-        return Window(self.client, self.url, span.start, span.stop)
+        part = Window(self.client, self.url, span.start, span.stop)
+        part._series = self
+        return part
 
     def last(self, duration: Duration) -> Window:
         """The points of the time up to now: of a text such as "2w", or a timedelta.
@@ -165,6 +167,9 @@ class Series(Window):
         if type(count) is not int:
             raise BadReply(f"{self.url}metadata/ did not tell the number of points")
         return count
+
+    def _title(self) -> str:
+        return self.title
 
     def _total(self) -> int:
         return self.count()

@@ -17,9 +17,13 @@ from timetric.timestamps import to_timestamp
 
 if TYPE_CHECKING:
     from timetric.client import TimetricClient
+    from timetric.series import Series
 
 #: Where there is no point: neither a time nor a value.
 Nothing = tuple[None, None]
+
+#: Points of a page that is read whole into an array: 4 MB.
+_LARGE = 1 << 18
 
 _YEAR_AND_MONTH = re.compile(r"(\d{4})(-\d\d)?", re.ASCII)
 
@@ -50,6 +54,7 @@ class Window:
         times = {"start": start, "end": end}
         self.client = client
         self.url = url
+        self._series: Series | None = None  # that this is a part of
         self._bounds = {name: repr(moment(t)) for name, t in times.items() if t is not None}
 
     def __repr__(self) -> str:
@@ -156,6 +161,49 @@ class Window:
             return text.getvalue()
         _, body = self.client.get(self.url + "csv/", self._bounds)
         return whole_csv(body).decode("utf-8")
+
+    def to_numpy(self) -> Any:
+        """An array of two columns of float64, Unix seconds and values: ``t, v = s.to_numpy().T``.
+
+        Null is NaN, true 1 and false 0. Raises ConfigError where numpy is missing.
+        """
+        from timetric import frames
+
+        return frames.to_numpy(self._large_pages())
+
+    def to_pandas(self) -> Any:
+        """A pandas Series of float64 over a DatetimeIndex in UTC; its name is the title.
+
+        Null is NaN, true 1 and false 0. Raises ConfigError where pandas is missing.
+        """
+        from timetric import frames
+
+        return frames.to_pandas(self._large_pages(), self._title())
+
+    def to_polars(self) -> Any:
+        """A polars DataFrame of ``timestamp`` (Datetime in UTC) and ``value`` (Float64 or null).
+
+        True is 1 and false 0. Raises ConfigError where polars is missing.
+        """
+        from timetric import frames
+
+        return frames.to_polars(self._large_pages())
+
+    def to_arrow(self) -> Any:
+        """A pyarrow Table of ``timestamp`` (in UTC) and ``value`` (float64 or null).
+
+        True is 1 and false 0. Raises ConfigError where pyarrow is missing.
+        """
+        from timetric import frames
+
+        return frames.to_arrow(self._large_pages())
+
+    def _large_pages(self, **fields: str) -> Iterator[Page]:
+        return _pages(*reading(self, _LARGE, **fields))
+
+    def _title(self) -> str | None:
+        """The title of the series that this is a part of, where that is known."""
+        return self._series.title if self._series else None
 
     def _write(self, stream: IO[Any], progress: Progress) -> int:
         is_text = hasattr(stream, "encoding")
