@@ -105,3 +105,45 @@ needed({name!r})
     run = subprocess.run([sys.executable, "-c", code], stderr=subprocess.PIPE, text=True)
     assert f"ConfigError: this needs {name}" in run.stderr
     assert f"pip install 'timetric[{extra}]'" in run.stderr
+
+
+def test_columns_are_taken(client: timetric.TimetricClient) -> None:
+    times = pd.DatetimeIndex(["1969-12-31 23:00", "2024-03-10 00:00:00.5"])
+    expected = [(-3600.0, None), (1710028800.5, 2.0)]
+    naive = pd.Series([np.nan, 2], index=times)
+    aware = pd.Series(
+        [None, 2], index=times.tz_localize("UTC").tz_convert("Asia/Tokyo"), dtype="Int64"
+    )
+    frame = pl.DataFrame({"t": times.to_numpy(), "v": [None, 2]})
+    array = np.array([[-3600, np.nan], [1710028800.5, 2]])
+    for data in [naive, naive.to_frame(), aware, frame, array]:
+        assert list(made(client, data)) == expected
+    aware_frame = frame.with_columns(
+        pl.col("t").dt.replace_time_zone("UTC").dt.convert_time_zone("Asia/Tokyo")
+    )
+    assert list(made(client, aware_frame)) == expected
+    assert list(made(client, pd.Series([True, False], index=times))) == [
+        (-3600.0, True),
+        (1710028800.5, False),
+    ]
+    assert made(client, []).update(array).added == 2
+
+
+@pytest.mark.parametrize(
+    "data, flaw",
+    [
+        (pd.Series([1, 2], index=pd.DatetimeIndex(["2024-01-01", pd.NaT])), "row 1: the timestamp"),
+        (np.array([[0, 1], [1, np.inf]]), "row 1: the value"),
+        (np.zeros((2, 3)), "3 columns"),
+        (pd.DataFrame({"a": [1], "b": [2]}), "choose one of"),
+        (pd.Series([1, 2]), "only counts rows"),
+        (pd.Series(["x"], index=pd.DatetimeIndex(["2024"])), "other values than numbers"),
+        (pl.DataFrame({"a": [1], "b": [2], "c": [3]}), "choose two"),
+        (pl.Series([1]), "no times"),
+    ],
+)
+def test_columns_that_cannot_be_taken(
+    client: timetric.TimetricClient, data: object, flaw: str
+) -> None:
+    with pytest.raises(timetric.InvalidPoint, match=flaw):
+        made(client, data)

@@ -27,7 +27,7 @@ timestamps oauth1
 points reply progress
 receipt holding
 records duration
-packing
+packing tabular
 upload config
 incoming dial tls pool refusal
 proxy
@@ -120,7 +120,7 @@ LIGHT = {"simplejson", "timetric"}
 #: What it imports when first needed, inside functions, or in what is imported only there.
 LAZY = {"httplib2", "dateutil", "oauth2", "tqdm"}
 #: What single modules import besides, when first needed.
-LAZY_OF = {"testing": {"pytest", "waitress"}, "testing.server": {"waitress"}}
+LAZY_OF = {"tabular": {"numpy"}, "testing": {"pytest", "waitress"}, "testing.server": {"waitress"}}
 WAITING = {"connection", "ahead"}
 
 #: All of the standard library that ``import timetric`` may load, on any Python. More of it would
