@@ -79,6 +79,16 @@ def test_a_slug_is_changed_freed_and_taken_again(storage: Storage) -> None:
     assert list(storage.check()) == []
 
 
+def test_a_user_who_is_removed_leaves_no_slug(storage: Storage) -> None:
+    first = put(storage, storage.accounts.add_user("anna", 1.0))
+    storage.accounts.remove_user(storage.accounts.user("anna"))
+    again = storage.accounts.add_user("anna", 2.0)
+    assert ids(storage, viewer=again, slug=NAMED.slug) == []
+    second = put(storage, again)
+    assert second != first
+    assert ids(storage, viewer=again, slug=NAMED.slug) == [second]
+
+
 def test_series_are_found_by_slug_and_by_its_words(storage: Storage) -> None:
     anna = storage.accounts.add_user("anna", 1.0)
     tagged = dataclasses.replace(NAMED, tags=("energy",), slug="meter_7.north-side")
@@ -171,14 +181,24 @@ def test_a_slug_that_is_taken_is_409_and_names_the_series(service: Service) -> N
     assert again.status == 409
     assert document(again)["field"] == "slug"
     assert document(again)["series"] == id
+    assert again.headers["Location"] == made.headers["Location"] == f"{service.url}series/{id}/"
     assert create(service, "taken", service.other_config).status == 201
     other = create(service, "other-one").headers["Location"].split("/")[-2]
     patched = service.owner_sends(
         "PATCH", f"/series/{other}/metadata/", b'{"slug": "taken"}', PATCH
     )
     assert (patched.status, document(patched)["series"]) == (409, id)
+    assert patched.headers["Location"] == made.headers["Location"]
     item = document(service.owner_sends("GET", f"/series/{other}/metadata/"))
     assert item["slug"] == "other-one"
+
+
+def test_the_repeat_of_a_making_is_answered_like_the_first(service: Service) -> None:
+    form = urlencode({"title": "Power", "caption": "Office", "slug": "repeated"}).encode()
+    headers = {**FORM, "Idempotency-Key": "made-once"}
+    made, again = (service.owner_sends("POST", "/create/", form, headers) for _ in range(2))
+    assert (made.status, again.status) == (201, 201)
+    assert again.headers["Location"] == made.headers["Location"]
 
 
 @pytest.mark.parametrize("slug", ["Office", "-x", ".x", "a b", "é", "a" * 65, "a;b", "a/b"])

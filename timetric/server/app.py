@@ -11,7 +11,7 @@ from falcon import App, HTTPError, Request, Response
 
 from timetric.exceptions import InvalidPoint
 from timetric.server import account
-from timetric.server.access import Access
+from timetric.server.access import Access, url_of
 from timetric.server.access_log import Tell, shown
 from timetric.server.assets import AssetResource
 from timetric.server.body import BodyKeeper
@@ -164,6 +164,8 @@ def _answer(req: Request, resp: Response, error: Exception, params: dict[str, An
     if isinstance(error, HTTPError):
         resp.set_headers(error.headers or {})
     resp.set_headers(problem.headers)
+    if isinstance(error, SlugTaken):
+        resp.location = url_of(req, error.id)
     if problem.status >= 500:
         path = shown(req.env["PATH_INFO"])
         log.error("request %s: %s %s: %s", req.env[REQUEST_ID], req.method, path, error)

@@ -98,3 +98,4 @@ def name_of(status: int) -> str:
 
 
 RESPONSES = {name_of(status): _problem(status) for status in _PROBLEMS}
+RESPONSES[name_of(409)]["headers"]["Location"] = _header("of the series that has the slug")
