@@ -23,8 +23,10 @@ SERVER = [
     "prometheus_client>=0.20,<1" + SERVICE,
     "tzdata>=2024.1" + SERVICE,  # time zones and their names, which not every machine has
 ]
-ARROW = ["pyarrow>=15" + SERVICE]  # reads large uploads twice as fast
+ARROW = ["numpy>=1.22", "pyarrow>=15"]  # reads large uploads twice as fast
+NUMPY = ["numpy>=1.22"]
 PANDAS = ["pandas>=2"]
+POLARS = ["polars>=1"]
 WAITRESS = "waitress>=3,<4"
 PROGRESS = ["tqdm>=4.60"]
 COMPLETION = ["shtab>=1.8"]
@@ -94,12 +96,14 @@ setup(
         "oauth": OAUTH,
         "server": SERVER,
         "arrow": ARROW,
+        "numpy": NUMPY,
         "pandas": PANDAS,
+        "polars": NUMPY + POLARS,
         "testing": SERVER + [WAITRESS],
         "progress": PROGRESS,
         "completion": COMPLETION,
         "test": TEST,
-        "all": OAUTH + SERVER + ARROW + PANDAS + PROGRESS + COMPLETION,
+        "all": OAUTH + SERVER + ARROW + PANDAS + POLARS + PROGRESS + COMPLETION,
     },
     entry_points={"console_scripts": ["timetric = timetric.cli:main"]},
 )

@@ -32,7 +32,7 @@ display.sparkline display.terminal display.svg display.card
 screen
 receipt holding
 records duration
-packing
+packing tabular
 upload config
 incoming dial tls pool refusal
 proxy
@@ -41,9 +41,10 @@ repeat
 write
 bulk
 transport callback pages
+base_url
 seen
 auth ahead metadata
-line chart
+line chart frames
 window
 dance series table spoolfile
 search
@@ -142,7 +143,7 @@ LIGHT = {"simplejson", "timetric"}
 #: What it imports when first needed, inside functions, or in what is imported only there.
 LAZY = {"httplib2", "dateutil", "oauth2", "tqdm"}
 #: What single modules import besides, when first needed.
-LAZY_OF = {"testing": {"pytest", "waitress"}, "testing.server": {"waitress"}}
+LAZY_OF = {"tabular": {"numpy"}, "testing": {"pytest", "waitress"}, "testing.server": {"waitress"}}
 WAITING = {"connection", "ahead"}
 
 #: All of the standard library that ``import timetric`` may load, on any Python. More of it would
@@ -407,7 +408,18 @@ def test_the_client_end_is_written_in_python_3_9(name: str) -> None:
 
 def test_the_client_end_imports_without_the_extras() -> None:
     """Under whatever Python runs this, and with every optional package out of reach."""
-    extras = ["falcon", "granian", "jinja2", "numpy", "oauth2", "pandas", "pcodec", "tqdm"]
+    extras = [
+        "falcon",
+        "granian",
+        "jinja2",
+        "numpy",
+        "oauth2",
+        "pandas",
+        "pcodec",
+        "polars",
+        "pyarrow",
+        "tqdm",
+    ]
     names = [f"timetric.{name}" for name in sorted(CLIENT | COMMAND_LINE - {"__main__"})]
     code = f"""
 import importlib, sys

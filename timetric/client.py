@@ -11,8 +11,9 @@ from urllib.parse import urlencode, urljoin
 
 from timetric import auth, dance
 from timetric import config as configs
+from timetric.base_url import base_url
 from timetric.creation import ID, create, get_or_create
-from timetric.exceptions import BadRequest, ConfigError, NotAuthorized, TimetricClientError
+from timetric.exceptions import BadRequest, NotAuthorized, TimetricClientError
 from timetric.insecure import warn_of_url
 from timetric.metadata import of_a_new_one
 from timetric.oauth1 import FORM, Token
@@ -21,7 +22,7 @@ from timetric.search import find
 from timetric.series import Series
 from timetric.table import Row, rows
 from timetric.timestamps import shown
-from timetric.transport import Transport, is_address
+from timetric.transport import Transport
 from timetric.upload import multipart_file
 
 if TYPE_CHECKING:
@@ -30,8 +31,6 @@ if TYPE_CHECKING:
     import httplib2
 
     from timetric.spool import Spool
-
-DEFAULT_URL = "http://127.0.0.1:8000/"
 
 #: Names and texts of a query or form; a name may stand in it more than once.
 Params = Union[Mapping[str, str], Iterable[tuple[str, str]]]
@@ -63,7 +62,7 @@ class TimetricClient:
         del config  # a traceback may show locals, and the repr of a dict its secrets
         veiled = configs.veiled(self.config)
         #: The service's base URL.
-        self.url = _base_url(veiled)
+        self.url = base_url(veiled)
         self.user_agent = user_agent
         #: Whether pairs are sent in the form of 16 bytes a point, until the service refuses it.
         self.packs = True
@@ -238,6 +237,31 @@ class TimetricClient:
         buckets = {"every": every, "aggregate": aggregate, "tz": tz} if every else {}
         return rows([one[start:end] for one in whole], **buckets)
 
+    def to_pandas(
+        self,
+        series: Iterable[Series | str],
+        start: object = None,
+        end: object = None,
+        *,
+        every: str | None = None,
+        aggregate: str = "mean",
+        tz: str = "UTC",
+    ) -> Any:
+        """A pandas DataFrame of many series, or their IDs, a column each; as table, but whole.
+
+        >>> client.to_pandas([series], every="1mo")["Office power"].tolist()
+        [10.0, 13.25]
+
+        Columns are named by title, and by ``title (ID)`` where titles are the same; NaN stands
+        where a series has no point. Raises BadRequest where there are no series, and ConfigError
+        where pandas is missing.
+        """
+        from timetric import frames
+
+        whole = [one if isinstance(one, Series) else self.series(one) for one in series]
+        buckets = {"every": every, "aggregate": aggregate, "tz": tz} if every else {}
+        return frames.of_many(whole, start, end, buckets)
+
     # OAuth: the steps by which a user lets an application in. Each raises ConfigError where the
     # config's authtype is another.
 
@@ -356,23 +380,6 @@ class TimetricClient:
             return isinstance(error, NotAuthorized) and oauth.correct_clock(error, ahead)
 
         return self.transport.send(request, sign, cure)
-
-
-def _base_url(config: Mapping[str, Any]) -> str:
-    """The service's URL with one slash at its end. Raises ConfigError where it can be none."""
-    flaw = _flaw(configs.lookup(config, "url") or DEFAULT_URL)
-    if flaw:
-        raise ConfigError(flaw)
-    return (configs.lookup(config, "url") or DEFAULT_URL).rstrip("/") + "/"
-
-
-def _flaw(url: object) -> str:
-    """What is wrong with a URL that may hold a password, so that nothing is raised here."""
-    if any(sign in str(url) for sign in "@?#"):
-        return "url may hold no credentials, query or fragment"
-    if not isinstance(url, str) or not is_address(url):
-        return f"url {shown(url)} is no http or https address"
-    return ""
 
 
 def _pairs(params: Params) -> list[tuple[str, str]]:

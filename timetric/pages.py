@@ -46,6 +46,7 @@ class Page(NamedTuple):
     size: int
     following: str
     choose: Callable[[bytes, int], bytes] = _ends
+    packed: bool = False  # whether the body is of whole records
 
     def points(self) -> Iterator[Point]:
         """Raises BadReply where they are none."""
@@ -177,7 +178,7 @@ class _Came:
     def page(self, following: str) -> Page:
         body = b"".join(self.parts)
         parse = partial(parse_records, numeric=self._numeric)
-        return Page(body, parse, len(body) // RECORD, following, some_records)
+        return Page(body, parse, len(body) // RECORD, following, some_records, packed=True)
 
 
 def whole_csv(body: bytes) -> bytes:

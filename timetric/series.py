@@ -177,6 +177,9 @@ class Series(Window):
         self._seen.counted(count)
         return count
 
+    def _title(self) -> str:
+        return self.title
+
     def _total(self) -> int:
         return self.count()
 
@@ -251,7 +254,8 @@ class Series(Window):
 
         ``data`` is one value, stamped ``at`` a time or else now by the service; or pairs of a
         timestamp (a number, a datetime, a date, or a date string; without a zone it is UTC) and a
-        value; or an open file of CSV, text or binary, sent as it is from where it stands.
+        value; or columns of pandas, polars or NumPy (see docs/client, Frames); or an open
+        file of CSV, text or binary, sent as it is from where it stands.
 
         A point at a timestamp that exists replaces it, or is left out where ``on_conflict`` is
         "keep"; with "error" Conflict is raised, unless they are the same. With ``dry_run`` nothing

@@ -17,6 +17,7 @@ from timetric.exceptions import InvalidPoint
 from timetric.packing import pack, unpack
 from timetric.points import format_csv, to_points
 from timetric.records import RECORDS
+from timetric.tabular import pack_columns
 from timetric.timestamps import shown
 
 _MEMORY = 1 << 20  # bytes kept in memory before a temporary file is used
@@ -38,9 +39,7 @@ def points_file(data: object, *, packed: bool) -> Iterator[tuple[str, BinaryIO]]
         with _spooled(_file_pieces(data)) as file:
             yield CSV, file
     else:
-        items = _items(data)
-        pieces = pack(items) if packed else format_csv(to_points(items))
-        with _spooled(pieces) as file:
+        with _spooled(_pieces(data, packed)) as file:
             yield RECORDS if packed else CSV, file
 
 
@@ -107,6 +106,14 @@ def _is_rewindable(data: object) -> bool:
     if not isinstance(data, (io.BufferedReader, io.BufferedRandom, io.BytesIO, io.FileIO)):
         return False
     return data.seekable() and data.tell() == 0
+
+
+def _pieces(data: object, packed: bool) -> Iterable[bytes]:
+    columns = pack_columns(data)
+    if columns is not None:
+        return [columns] if packed else format_csv(unpack(io.BytesIO(columns)))
+    items = _items(data)
+    return pack(items) if packed else format_csv(to_points(items))
 
 
 def _items(data: object) -> Iterable[object]:

@@ -6,7 +6,7 @@ import argparse
 from typing import Any
 
 from timetric import completion, flag_types, import_command, login, user_commands
-from timetric.client import DEFAULT_URL
+from timetric.base_url import DEFAULT_URL
 from timetric.layout import ORDERS
 
 _ID_HELP = "an ID, the page's URL, a slug, or a part of the title that no other series of yours has"

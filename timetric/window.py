@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 #: Where there is no point: neither a time nor a value.
 Nothing = tuple[None, None]
 
+#: Points of a page that is read whole into an array: 4 MB.
+_LARGE = 1 << 18
+
 _YEAR_AND_MONTH = re.compile(r"(\d{4})(-\d\d)?", re.ASCII)
 
 
@@ -231,6 +234,63 @@ class Window:
 
     def _pages(self) -> Iterator[Page]:
         return _pages(*reading(self))
+
+    def to_numpy(self) -> Any:
+        """An array of two columns of float64, Unix seconds and values.
+
+        >>> t, v = series.to_numpy().T
+        >>> v.tolist()
+        [10.0, 12.5, 14.0]
+
+        Null is NaN, true 1 and false 0. Raises ConfigError where numpy is missing.
+        """
+        from timetric import frames
+
+        return frames.to_numpy(self.large_pages())
+
+    def to_pandas(self) -> Any:
+        """A pandas Series of float64 over a DatetimeIndex in UTC; its name is the title.
+
+        >>> series["2024-02":].to_pandas().tolist()
+        [12.5, 14.0]
+
+        Null is NaN, true 1 and false 0. Raises ConfigError where pandas is missing.
+        """
+        from timetric import frames
+
+        return frames.to_pandas(self.large_pages(), self._title())
+
+    def to_polars(self) -> Any:
+        """A polars DataFrame of ``timestamp`` (Datetime in UTC) and ``value`` (Float64 or null).
+
+        >>> series.to_polars()["value"].to_list()
+        [10.0, 12.5, 14.0]
+
+        True is 1 and false 0. Raises ConfigError where polars is missing.
+        """
+        from timetric import frames
+
+        return frames.to_polars(self.large_pages())
+
+    def to_arrow(self) -> Any:
+        """A pyarrow Table of ``timestamp`` (in UTC) and ``value`` (float64 or null).
+
+        >>> series.to_arrow().num_rows
+        3
+
+        True is 1 and false 0. Raises ConfigError where pyarrow is missing.
+        """
+        from timetric import frames
+
+        return frames.to_arrow(self.large_pages())
+
+    def large_pages(self, **fields: str) -> Iterator[Page]:
+        """For those who take pages whole; the fields ask for buckets."""
+        return _pages(*reading(self, _LARGE, **fields))
+
+    def _title(self) -> str | None:
+        """The title of the series that this is a part of, where that is known."""
+        return self._series.title if self._series else None
 
     def _write(self, stream: IO[Any], progress: Progress) -> int:
         is_text = hasattr(stream, "encoding")

@@ -11,7 +11,10 @@ import pytest
 import timetric
 
 #: Steps of a dance with a person and a browser; docs/client has them, and tests of their own.
-WITHOUT = {"authorize", "get_request_token", "get_authorize_url", "get_access_token", "request"}
+WITHOUT = {
+    *("authorize", "get_request_token", "get_authorize_url", "get_access_token"),
+    *("request", "large_pages"),  # for those who know the protocol
+}
 
 POINTS = [("2024-01-15", 10), ("2024-02-15", 12.5), ("2024-02-16", 14)]
 
