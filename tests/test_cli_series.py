@@ -17,11 +17,14 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
 import timetric
 from tests.conftest import ROOT, RunningService
+from tests.dancing import pin, program, signed_in
+from tests.service import running_service
 
 HANG = 60.0
 Done = subprocess.CompletedProcess
@@ -326,7 +329,7 @@ def test_login_keeps_a_token_that_works(shell: Shell, service: RunningService) -
     token = f"{service.config['apitoken_key']}:{service.config['apitoken_secret']}"
     path = shell.home / ".config/timetric/config.json"
 
-    assert "no token" in shell.refused("login", service.url, "--token-stdin", input="secret")
+    assert "no API token" in shell.refused("login", service.url, "--token-stdin", input="secret")
     bad = shell.refused("login", service.url, "--token-stdin", input=f"{token}x\n")
     assert service.config["apitoken_secret"] not in bad
     assert "--token-stdin" in shell.refused("login", service.url)
@@ -341,6 +344,46 @@ def test_login_keeps_a_token_that_works(shell: Shell, service: RunningService) -
     shell.out("login", service.url, "--token-stdin", "--replace", input=token)
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert [found.name for found in path.parent.iterdir()] == ["config.json"]
+
+
+def test_login_by_oauth_is_let_in_by_a_browser(tmp_path: Path) -> None:
+    with running_service(tmp_path / "store") as service:
+        shell, application = Shell(tmp_path, {}), program(service)
+        arguments = ("login", service.url, "--oauth", "--no-browser", "--token-stdin")
+        with subprocess.Popen(
+            shell.command(*arguments),
+            cwd=tmp_path,
+            env=shell.environment,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        ) as process:
+            assert process.stdin is not None
+            assert process.stdout is not None
+            process.stdin.write(f"{application.key}:{application.secret}\n")
+            process.stdin.flush()
+            process.stdout.readline()  # what to do
+            page = urlsplit(process.stdout.readline().strip())
+            address = f"{page.path}?{page.query}"
+            shown = pin(signed_in(service).post(address, "decision=authorize"))
+            process.communicate(f"{shown}\n", timeout=HANG)
+        assert process.returncode == 0
+        path = tmp_path / ".config/timetric/config.json"
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+        shell.out("new", "Power", "--caption", "Of a test")
+        assert "Power" in shell.out("ls")
+
+
+# charts
+
+
+def test_plot_draws_the_numbers(shell: Shell, power: timetric.Series) -> None:
+    chart = shell.out("plot", power.id, "--width", 40, "--height", 5)
+    assert power.title in chart
+    assert max(map(len, chart.splitlines())) <= 40
+    part = shell.out("plot", power.id, "--end", "2")
+    assert "1 point" in part
+    assert "--since" in shell.refused("plot", power.id, "--since", "2w", "--start", "2024")
 
 
 # completion

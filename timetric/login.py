@@ -1,4 +1,4 @@
-"""Signing this machine in: an API token, checked and kept."""
+"""Signing this machine in: an API token, checked and kept, or an access token by OAuth."""
 
 from __future__ import annotations
 
@@ -19,12 +19,16 @@ def login(options: argparse.Namespace) -> None:
     path = configs.default_path()
     if os.path.lexists(path) and not options.replace:
         raise CommandError(f"there is a config already: {path}; --replace overwrites it")
-    config = configs.Config(
-        url=options.url,
-        authtype="apitoken",
-        **_credentials(_token(options)),
-    )
+    kind = "application" if options.oauth else "API token"
+    key, secret = _pair(_typed(kind, options), kind)
+    if options.oauth:
+        config = configs.Config(url=options.url, consumer_key=key, consumer_secret=secret)
+    else:
+        config = configs.Config(url=options.url, apitoken_key=key, apitoken_secret=secret)
+    config["authtype"] = "oauth" if options.oauth else "apitoken"
     with TimetricClient(config) as client:
+        if options.oauth:
+            client.authorize(open_browser=not options.no_browser)
         next(client.mine(), None)  # a wrong token must not be kept
     _save(config, path)
     say(f"saved as {path}", options.quiet)
@@ -32,24 +36,24 @@ def login(options: argparse.Namespace) -> None:
         say("timetric: warning: credentials in the environment are used before this file")
 
 
-def _token(options: argparse.Namespace) -> str:
+def _typed(kind: str, options: argparse.Namespace) -> str:
     """Never from the arguments, which all users of a machine can see."""
     if options.token_stdin:
         return sys.stdin.readline().strip()
     if not sys.stdin.isatty():
         raise CommandError("nobody is here to type a token; --token-stdin reads it from a pipe")
-    say(f"To make a token, sign in at {options.url}account/", options.quiet)
+    say(f"To make one, sign in at {options.url}account/", options.quiet)
     try:
-        return getpass("API token (KEY:SECRET, not shown): ").strip()
+        return getpass(f"{kind} (KEY:SECRET, not shown): ").strip()
     except EOFError as error:
         raise CommandError("no token was typed; nothing was changed") from error
 
 
-def _credentials(token: str) -> dict[str, str]:
-    key, colon, secret = token.partition(":")
+def _pair(typed: str, kind: str) -> tuple[str, str]:
+    key, colon, secret = typed.partition(":")
     if not (key and colon and secret):
-        raise CommandError("that is no token; it is a key, a colon and a secret, as KEY:SECRET")
-    return {"apitoken_key": key, "apitoken_secret": secret}
+        raise CommandError(f"that is no {kind}; it is a key, a colon and a secret, as KEY:SECRET")
+    return key, secret
 
 
 def _save(config: Any, path: Path) -> None:

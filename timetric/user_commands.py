@@ -107,18 +107,29 @@ def latest(options: argparse.Namespace) -> None:
 
 
 def cat(options: argparse.Namespace) -> None:
-    if options.since and (options.start or options.end):
-        raise CommandError("--since ends now; give either it, or --start and --end")
     if (options.aggregate or options.tz) and not options.every:
         raise CommandError("--aggregate and --tz say how to fill buckets; give --every too")
     with chosen(options) as series:
-        part = series.last(options.since) if options.since else series[options.start : options.end]
+        part = _part(series, options)
         if options.format == "csv" and not (options.every or _as_date(options)):
             sys.stdout.flush()
             part.csv(sys.stdout.buffer, progress=_bar(options))
             return
         write = write_json if options.format == "json" else write_csv
         write(_points(part, options), _as_date(options))
+
+
+def _part(series: Series, options: argparse.Namespace) -> Window:
+    if not options.since:
+        return series[options.start : options.end]
+    if options.start or options.end:
+        raise CommandError("--since ends now; give either it, or --start and --end")
+    return series.last(options.since)
+
+
+def plot(options: argparse.Namespace) -> None:
+    with chosen(options) as series:
+        print(_part(series, options).plot(width=options.width, height=options.height))
 
 
 def _points(part: Window, options: argparse.Namespace) -> Any:

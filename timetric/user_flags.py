@@ -16,6 +16,7 @@ _FORMATS = ("csv", "json")
 def add_user_commands(names: Any) -> None:
     _add_login(names)
     _add_reading(names)
+    _add_plot(names)
     _add_writing(names)
     _add_new(names)
     _add_import(names)
@@ -45,6 +46,14 @@ def _add_login(names: Any) -> None:
     )
     parser.add_argument(
         "--token-stdin", action="store_true", help="read KEY:SECRET from a pipe, and do not ask"
+    )
+    parser.add_argument(
+        "--oauth",
+        action="store_true",
+        help="ask for an application's KEY:SECRET instead, and be let in by the browser",
+    )
+    parser.add_argument(
+        "--no-browser", action="store_true", help="with --oauth: show the page's address instead"
     )
     parser.add_argument("--replace", action="store_true", help="overwrite the config that is there")
 
@@ -88,6 +97,23 @@ def _add_reading(names: Any) -> None:
         help="seconds between looks (2)",
     )
     _add_iso(watch)
+
+
+def _add_plot(names: Any) -> None:
+    plot = _of_series(
+        names,
+        "plot",
+        user_commands.plot,
+        "draw a chart of the numbers",
+        "timetric plot office-power --since 2w",
+    )
+    plot.add_argument("--since", metavar="SPAN", help="the time up to now, such as 2w")
+    plot.add_argument("--start", metavar="WHEN", help="from then on")
+    plot.add_argument("--end", metavar="WHEN", help="before then")
+    for name in ("width", "height"):
+        plot.add_argument(
+            f"--{name}", metavar="N", type=flag_types.count, help="in characters; the terminal's"
+        )
 
 
 def _add_writing(names: Any) -> None:
