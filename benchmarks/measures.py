@@ -54,6 +54,7 @@ MEASURES = [
     Measure("iterate-csv", "... over the same as CSV, by csv.reader", "s", reads.iteration_by_csv),
     Measure("tuples", "a list of {large:,} tuples, by the Python client", "s", reads.tuples),
     Measure("tuples-csv", "... of the same as CSV, by csv.reader", "s", reads.tuples_by_csv),
+    Measure("pandas", "{huge:,} points into pandas", "s", reads.frame, wanted=1.0),
     Measure(
         "iterate-memory",
         "memory of a client that iterates over {huge:,}",

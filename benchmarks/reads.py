@@ -113,6 +113,16 @@ def iteration_memory(stage: Stage, actor: Actor) -> float | None:
     return float(session.walk(actor.loaded(stage.huge))) / (1 << 20)
 
 
+def frame(stage: Stage, actor: Actor) -> float | None:
+    """All of them in a Series of pandas."""
+    if actor.name != "timetric":
+        return None
+    session: Any = actor.connect()
+    seconds, found = timed(session.frame, actor.loaded(stage.huge))
+    _check(actor, len(found), stage.sizes.huge)
+    return seconds
+
+
 def _text(stage: Stage, actor: Actor) -> str | None:
     if actor.name != "timetric":
         return None

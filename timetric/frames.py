@@ -35,37 +35,45 @@ def needed(name: str) -> Any:
 
 def to_numpy(pages: Iterable[Page]) -> Any:
     """An array of two columns of float64: Unix seconds, and values with NaN for null."""
+    t, v = _columns(pages)
+    return needed("numpy").column_stack((t, v))
+
+
+def _columns(pages: Iterable[Page]) -> tuple[Any, Any]:
+    """Unix seconds and values, each on its own; pages are taken apart as they come."""
     np = needed("numpy")
-    bodies = [page.body if page.packed else b"".join(pack(page.points())) for page in pages]
-    cells = np.frombuffer(b"".join(bodies), "<f8").astype("f8").reshape(-1, 2)
-    _replace_words(np, cells[:, 1])
-    return cells
+    times, values = [np.empty(0)], [np.empty(0)]
+    for page in pages:
+        body = page.body if page.packed else b"".join(pack(page.points()))
+        cells = np.frombuffer(body, "<f8").reshape(-1, 2)
+        times.append(cells[:, 0].astype("f8"))
+        values.append(cells[:, 1].astype("f8"))
+        _replace_words(np, values[-1])
+    return np.concatenate(times), np.concatenate(values)
 
 
 def to_pandas(pages: Iterable[Page], name: str | None) -> Any:
     """A Series of float64 over a DatetimeIndex in UTC, by microseconds."""
     pd, np = needed("pandas"), needed("numpy")
-    cells = to_numpy(pages)
-    times = pd.DatetimeIndex(_instants(np, cells), name="timestamp").tz_localize("UTC")
-    return pd.Series(cells[:, 1].copy(), index=times, name=name)
+    t, v = _columns(pages)
+    times = pd.DatetimeIndex(_instants(np, t), name="timestamp").tz_localize("UTC")
+    return pd.Series(v, index=times, name=name, copy=False)
 
 
 def to_polars(pages: Iterable[Page]) -> Any:
     """A DataFrame of timestamp (Datetime, UTC, by microseconds) and value (Float64, or null)."""
     pl, np = needed("polars"), needed("numpy")
-    cells = to_numpy(pages)
-    times = pl.Series("timestamp", _instants(np, cells)).dt.replace_time_zone("UTC")
-    values = np.ascontiguousarray(cells[:, 1])
-    return pl.DataFrame([times, pl.Series("value", values, nan_to_null=True)])
+    t, v = _columns(pages)
+    times = pl.Series("timestamp", _instants(np, t)).dt.replace_time_zone("UTC")
+    return pl.DataFrame([times, pl.Series("value", v, nan_to_null=True)])
 
 
 def to_arrow(pages: Iterable[Page]) -> Any:
     """A Table of timestamp (UTC, by microseconds) and value (float64, or null)."""
     pa, np = needed("pyarrow"), needed("numpy")
-    cells = to_numpy(pages)
-    times = pa.array(_instants(np, cells)).cast(pa.timestamp("us", tz="UTC"))
-    values = pa.array(np.ascontiguousarray(cells[:, 1]), from_pandas=True)
-    return pa.table({"timestamp": times, "value": values})
+    t, v = _columns(pages)
+    times = pa.array(_instants(np, t)).cast(pa.timestamp("us", tz="UTC"))
+    return pa.table({"timestamp": times, "value": pa.array(v, from_pandas=True)})
 
 
 def of_many(series: list[Series], start: object, end: object, buckets: Mapping[str, str]) -> Any:
@@ -85,9 +93,9 @@ def _aligned(columns: list[Any], ids: list[str]) -> Any:
     return pd.concat(columns, axis=1, join="outer", sort=True)
 
 
-def _instants(np: Any, cells: Any) -> Any:
+def _instants(np: Any, t: Any) -> Any:
     """Timestamps by microseconds, which is about what a double of today's seconds holds."""
-    return np.rint(cells[:, 0] * 1e6).astype("i8").view("M8[us]")
+    return np.rint(t * 1e6).astype("i8").view("M8[us]")
 
 
 def _replace_words(np: Any, values: Any) -> None:

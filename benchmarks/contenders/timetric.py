@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlencode, urljoin, urlsplit
 
 import timetric
@@ -72,6 +73,11 @@ class TimetricSession:
 
     def tuples(self, series: str) -> Iterator[timetric.Point]:
         return iter(timetric.TimetricClient(self.config).series(self.id(series)))
+
+    def frame(self, series: str) -> Any:
+        """All points as a Series of pandas."""
+        with timetric.TimetricClient(self.config) as client:
+            return client.series(self.id(series)).to_pandas()
 
     def walk(self, series: str) -> int:
         """The bytes of memory that iterating over a series takes at most; see benchmarks/walk."""
