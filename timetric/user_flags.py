@@ -76,9 +76,7 @@ def _add_reading(names: Any) -> None:
         "print points, oldest first",
         "timetric cat office-power --since 2w --every 1d --aggregate max",
     )
-    cat.add_argument("--since", metavar="SPAN", help="the time up to now, such as 2w")
-    cat.add_argument("--start", metavar="WHEN", help="from then on")
-    cat.add_argument("--end", metavar="WHEN", help="before then")
+    _add_span(cat)
     cat.add_argument("--every", metavar="SPAN", help="in buckets, such as 15min, 1d or 1mo")
     cat.add_argument(
         "--aggregate",
@@ -107,9 +105,7 @@ def _add_plot(names: Any) -> None:
         "draw a chart of the numbers",
         "timetric plot office-power --since 2w",
     )
-    plot.add_argument("--since", metavar="SPAN", help="the time up to now, such as 2w")
-    plot.add_argument("--start", metavar="WHEN", help="from then on")
-    plot.add_argument("--end", metavar="WHEN", help="before then")
+    _add_span(plot)
     for name in ("width", "height"):
         plot.add_argument(
             f"--{name}", metavar="N", type=flag_types.count, help="in characters; the terminal's"
@@ -217,6 +213,12 @@ def _of_series(names: Any, name: str, run: Any, help: str, example: str = "") ->
     parser = command(names, name, run, help, example or f"timetric {name} office-power")
     parser.add_argument("id", metavar="ID", help=_ID_HELP)
     return parser
+
+
+def _add_span(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--since", metavar="SPAN", help="the time up to now, such as 2w")
+    parser.add_argument("--start", metavar="WHEN", help="from then on")
+    parser.add_argument("--end", metavar="WHEN", help="before then")
 
 
 def _add_iso(parser: argparse.ArgumentParser) -> None:
