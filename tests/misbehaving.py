@@ -71,6 +71,16 @@ def http(status: str = "200 OK", body: bytes = b"", **headers: str) -> bytes:
     return f"HTTP/1.1 {status}\r\n{lines}\r\n".encode("latin-1") + body
 
 
+COUNTS = {"received": "1", "added": "1", "replaced": "0", "unchanged": "0", "removed": "0"}
+
+#: The reply to a write of one point to an empty series.
+STORED = http(
+    "204 No Content",
+    **{f"timetric_{name}": text for name, text in COUNTS.items()},
+    timetric_version="1",
+)
+
+
 def answer(*replies: bytes) -> Behaviour:
     """Answer as many whole requests as there are replies, then wait for the client to hang up."""
 

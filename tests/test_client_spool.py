@@ -20,6 +20,7 @@ import pytest
 import timetric
 from tests.conftest import RunningService
 from tests.misbehaving import (
+    STORED,
     Service,
     answer,
     answer_and_close,
@@ -34,12 +35,6 @@ from timetric.testing import Clock
 
 ID = "p-DpewL0TO-iBE4nMBCTsQ"
 NOON = 1236772800.0
-COUNTS = {"received": "1", "added": "1", "replaced": "0", "unchanged": "0", "removed": "0"}
-STORED = http(
-    "204 No Content",
-    **{f"timetric_{name}": text for name, text in COUNTS.items()},
-    timetric_version="1",
-)
 CONFIG = {"authtype": "apitoken", "apitoken_key": "a-key", "apitoken_secret": "a-secret"}
 
 
