@@ -49,7 +49,7 @@ POSITIVE, NEGATIVE = schemathesis.GenerationMode.POSITIVE, schemathesis.Generati
 TOGETHER = ("every", "aggregate", "tz", "max_points", "method", "side", "dry_run")
 
 #: How many requests of each method; of others 3.
-MANY = {"get": 10, "post": 25, "put": 25, "patch": 25, "delete": 25}
+MANY = {"get": 10, "post": 50, "put": 25, "patch": 25, "delete": 25}
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
 
 _THREADS = 4  # requests that are answered at the same time
-_PATIENCE = 30  # seconds that a request in flight may take when the service ends
+_PATIENCE = 5  # seconds that a request in flight may take when the service ends
 
 
 class Server:
@@ -41,8 +41,9 @@ class Server:
         running, self._running = self._running, None
         if running is None:
             return
+        # first those who answer, since they wake the loop once more when they have done so
+        running.task_dispatcher.shutdown(timeout=_PATIENCE)
         # in the thread of its loop, which then finds nothing left and ends
         with suppress(OSError):  # another's wake-up was faster, and the trigger is closed by now
             running.trigger.pull_trigger(lambda: running.asyncore.close_all(running._map))
         self._thread.join(_PATIENCE)
-        running.task_dispatcher.shutdown()
