@@ -17,9 +17,9 @@ from timetric.server.blocks import merge
 from timetric.server.columns import EMPTY, Columns, from_points, part, reach
 from timetric.server.receipt import ERROR, KEEP, Receipt, Terms
 from timetric.server.storage import Conflict, Damaged, Missing, StorageError
-from timetric.server.storage.bodies import Stage
-from timetric.server.storage.database import Database
+from timetric.server.storage.engine import Engine
 from timetric.server.storage.parcel import Change, Span, Stretch, changes, stretches
+from timetric.server.storage.stage import Stage
 from timetric.server.storage.tables import Row, State, Tables
 from timetric.server.storage.tally import NONE, Tally, among, differing, tally
 from timetric.server.storage.writer import check
@@ -42,26 +42,24 @@ class Plan(Protocol):
 class Standing:
     """What stands in a series; each look is a short transaction of its own."""
 
-    def __init__(self, database: Database, series: int) -> None:
-        self._database = database
+    def __init__(self, engine: Engine, series: int) -> None:
+        self._engine = engine
         self._series = series
 
     def spans(self, points: Columns) -> list[Span]:
         """Those of the blocks that these points reach. Raises Missing."""
-        with self._database.reading() as db:
-            rows = Tables(db, self._series)
+        with self._engine.reading(self._series) as rows:
             rows.state()
             return rows.spans(*reach(points))
 
     def block(self, key: int) -> Columns:
         """Raises Missing, Damaged."""
-        with self._database.reading() as db:
-            return Tables(db, self._series).block(key)
+        with self._engine.reading(self._series) as rows:
+            return rows.block(key)
 
     def meet(self, points: Columns, terms: Terms, *, rewrites: bool = False) -> Receipt:
         """What a write would do. Raises Changed, Conflict, OverQuota, Missing, Damaged."""
-        with self._database.reading() as db:
-            rows = Tables(db, self._series)
+        with self._engine.reading(self._series) as rows:
             check(rows, terms)
             state = rows.state()
             found = _met(rows, points, terms)

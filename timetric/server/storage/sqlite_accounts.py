@@ -16,11 +16,11 @@ from timetric.server.storage import (
     User,
 )
 from timetric.server.storage.accounts import UNLIMITED
-from timetric.server.storage.bodies import sweep
 from timetric.server.storage.database import Database
 from timetric.server.storage.known import Known
 from timetric.server.storage.rows import change, found, insert, prune
-from timetric.server.storage.tables import Tables
+from timetric.server.storage.sqlite_bodies import sweep
+from timetric.server.storage.sqlite_tables import SqliteTables
 
 _ACCOUNT = """SELECT created, disabled, password IS NOT NULL, most_series, most_points
     FROM users WHERE key = ?"""
@@ -116,7 +116,7 @@ class SqliteAccounts:
         def job(db: sqlite3.Connection) -> None:
             series = db.execute("SELECT key FROM series WHERE owner = ?", (user.key,)).fetchall()
             for (key,) in series:
-                Tables(db, key).drop_all()
+                SqliteTables(db, key).drop_all()
             for statement in _REMOVE[:-1]:
                 db.execute(statement, (user.key,))
             change(db, _REMOVE[-1], (user.key,), _no_user(user))
