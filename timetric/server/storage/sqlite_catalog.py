@@ -106,6 +106,13 @@ class SqliteCatalog:
         return receipt
 
 
+def drop_series(db: sqlite3.Connection, owner: User) -> None:
+    """Take away all series of a user."""
+    for (key,) in db.execute("SELECT key FROM series WHERE owner = ?", (owner.key,)).fetchall():
+        SqliteTables(db, key).drop_all()
+    db.execute("DELETE FROM series WHERE owner = ?", (owner.key,))
+
+
 def _insert(
     db: sqlite3.Connection, id: str, owner: User, metadata: Metadata, version: int, now: float
 ) -> int:
@@ -118,7 +125,7 @@ def _insert(
         " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
     )
     row = (id, owner.key, *_fields(metadata), now, now, version)
-    return insert(db, f"there is a series {id} already", statement, row)
+    return insert(db, f"there is a series {id} already", statement, row).lastrowid or 0
 
 
 def _check_slug(db: sqlite3.Connection, owner: User, slug: str | None) -> None:
