@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
@@ -249,23 +250,23 @@ def is_url(place: str | Path) -> bool:
     return str(place).startswith(_SCHEMES)
 
 
-def open_storage(place: str | Path, durability: str = "full") -> Storage:
-    """The store in a directory, or at a PostgreSQL URL; made where there is none.
+def open_storage(place: str | Path, durability: str = "full", *, make: bool = True) -> Storage:
+    """The store in a directory, or at a PostgreSQL URL; ``make`` one where there is none.
 
     With ``durability`` "full" a write that was acknowledged is on the disk; with "normal" it
     survives the end of the process, but the last moments may be lost with the machine's power.
     Raises StorageError where the directory can't be written, the database can't be used, or a newer
-    timetric made the store.
+    timetric made the store; in a database also where there is none to be made.
     """
     if is_url(place):
-        return _open_database(str(place), durability)
+        return _open_database(str(place), durability, make)
     from timetric.server.storage.database import Database, create_file
     from timetric.server.storage.sqlite import SqliteStorage
 
     return SqliteStorage(Database(create_file(Path(place)), durability))
 
 
-def _open_database(url: str, durability: str) -> Storage:
+def _open_database(url: str, durability: str, make: bool) -> Storage:
     try:
         import psycopg  # noqa: F401
     except ImportError as error:  # the extra is not installed, or not the whole of it
@@ -275,4 +276,9 @@ def _open_database(url: str, durability: str) -> Storage:
     from timetric.server.storage.postgres import PostgresStorage
     from timetric.server.storage.postgres_database import PostgresDatabase
 
-    return PostgresStorage(PostgresDatabase(url, durability))  # type: ignore[return-value]
+    with ExitStack() as undo:
+        database = PostgresDatabase(url, durability)
+        undo.callback(database.close)
+        storage = PostgresStorage(database, make)
+        undo.pop_all()
+    return storage  # type: ignore[return-value]

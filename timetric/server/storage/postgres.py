@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
-from timetric.server.storage import Accounts, Damaged, Grants, StorageError, Unavailable, User
+from timetric.server.storage import Accounts, Damaged, Grants, StorageError, Unavailable
 from timetric.server.storage.postgres_database import PostgresDatabase
+from timetric.server.storage.postgres_holdings import PostgresHoldings
 from timetric.server.storage.postgres_migrations import migrate
 from timetric.server.storage.postgres_sql import PostgresSql
 from timetric.server.storage.sql_accounts import SqlAccounts
@@ -16,11 +16,11 @@ from timetric.server.storage.sql_grants import SqlGrants
 class PostgresStorage:
     """The Storage of one database, which other processes use as well."""
 
-    def __init__(self, database: PostgresDatabase) -> None:
-        migrate(database)
+    def __init__(self, database: PostgresDatabase, make: bool = True) -> None:
+        migrate(database, make)
         self._database = database
         sql = PostgresSql(database)
-        self.accounts: Accounts = SqlAccounts(sql, _drop_series, _sweep)
+        self.accounts: Accounts = SqlAccounts(sql, PostgresHoldings(database))
         self.grants: Grants = SqlGrants(sql)
 
     def close(self) -> None:
@@ -34,14 +34,7 @@ class PostgresStorage:
 
     def backup(self, path: Path) -> None:
         raise StorageError(
-            "a database is backed up by PostgreSQL's own programs; run: "
-            f"pg_dump --format=custom --file={path} DATABASE"
+            "a database is copied by PostgreSQL's own programs, while it is in use: pg_dump "
+            f"--format=custom --file={path} URL; the secret key file is not in it, so keep a copy "
+            "of that elsewhere"
         )
-
-
-def _drop_series(db: Any, owner: User) -> None:
-    """In a transaction of ``PostgresSql``. The series themselves are yet to come."""
-
-
-def _sweep() -> None:
-    """What is left of their points, after it."""

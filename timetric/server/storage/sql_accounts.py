@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 from timetric.server.storage import (
     Account,
@@ -23,11 +22,8 @@ from timetric.server.storage.sql import Sql, SqlDatabase
 
 _ACCOUNT = """SELECT created, disabled, password IS NOT NULL, most_series, most_points
     FROM users WHERE key = ?"""
-_BELONGINGS = """SELECT
-    (SELECT count(*) FROM series WHERE owner = users.key),
-    (SELECT coalesce(sum(points), 0) FROM series WHERE owner = users.key),
-    (SELECT count(*) FROM tokens WHERE owner = users.key),
-    (SELECT count(*) FROM applications WHERE owner = users.key) FROM users WHERE key = ?"""
+_ENTRANCES = """SELECT (SELECT count(*) FROM tokens WHERE owner = ?),
+    (SELECT count(*) FROM applications WHERE owner = ?)"""
 _TOKENS = """SELECT users.key, users.name, tokens.key, tokens.name, digest, tokens.created,
     read_only, expires, last_used FROM tokens JOIN users ON users.key = owner"""
 _LINK = """SELECT users.key, users.name FROM links JOIN users ON users.key = "user"
@@ -47,22 +43,25 @@ _REMOVE = (
 )
 
 
+class Holdings(Protocol):
+    """What a user has, as an engine keeps series and points."""
+
+    def count(self, owner: User) -> tuple[int, int]:
+        """How many series, and how many points in all of them."""
+
+    def drop(self, db: Any, owner: User) -> None:
+        """Take the series away, within a job of ``SqlDatabase.write``, as a part of that."""
+
+    def sweep(self) -> None:
+        """Take away what is left of their points, after it."""
+
+
 class SqlAccounts:
-    """The Accounts of a database.
+    """The Accounts of a database."""
 
-    ``drop_series`` takes a user's series away in the transaction that it is given, ``sweep`` after
-    it what is left of their points.
-    """
-
-    def __init__(
-        self,
-        database: SqlDatabase,
-        drop_series: Callable[[Any, User], None],
-        sweep: Callable[[], None],
-    ) -> None:
+    def __init__(self, database: SqlDatabase, holdings: Holdings) -> None:
         self._database = database
-        self._drop_series = drop_series
-        self._sweep = sweep
+        self._holdings = holdings
         self._known_tokens = Known(database.epoch, self._token)
 
     # users
@@ -125,18 +124,18 @@ class SqlAccounts:
         self._change(statement, (*quota, user.key), _no_user(user))
 
     def belongings(self, user: User) -> Belongings:
-        row = self._database.row(_BELONGINGS, (user.key,))
-        return Belongings(*map(int, row or (0, 0, 0, 0)))
+        entrances = self._database.row(_ENTRANCES, (user.key, user.key))
+        return Belongings(*self._holdings.count(user), *entrances)
 
     def remove_user(self, user: User) -> None:
         def job(db: Sql) -> None:
-            self._drop_series(db, user)
+            self._holdings.drop(db, user)
             for statement in _REMOVE[:-1]:
                 db.execute(statement, (user.key,))
             change(db, _REMOVE[-1], (user.key,), _no_user(user))
 
         self._database.write(job)
-        self._sweep()
+        self._holdings.sweep()
 
     # API tokens
 

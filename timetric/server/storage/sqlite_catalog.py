@@ -106,13 +106,6 @@ class SqliteCatalog:
         return receipt
 
 
-def drop_series(db: sqlite3.Connection, owner: User) -> None:
-    """Take away all series of a user."""
-    for (key,) in db.execute("SELECT key FROM series WHERE owner = ?", (owner.key,)).fetchall():
-        SqliteTables(db, key).drop_all()
-    db.execute("DELETE FROM series WHERE owner = ?", (owner.key,))
-
-
 def _insert(
     db: sqlite3.Connection, id: str, owner: User, metadata: Metadata, version: int, now: float
 ) -> int:
