@@ -80,10 +80,11 @@ def _parser() -> argparse.ArgumentParser:
     data = argparse.ArgumentParser(add_help=False)
     data.add_argument(
         "--data",
-        metavar="DIR",
-        type=flag_types.path,
+        metavar="DIR_OR_URL",
+        type=flag_types.store,
         default=Path(DEFAULT_DATA).absolute(),
-        help=f"where the service keeps its data (./{DEFAULT_DATA})",
+        help=f"where the service keeps its data (./{DEFAULT_DATA}): a directory, or a PostgreSQL "
+        "database, as in postgresql://user@host/name",
     )
     url = argparse.ArgumentParser(add_help=False)
     url.add_argument(
@@ -94,7 +95,8 @@ def _parser() -> argparse.ArgumentParser:
         "--secret-key-file",
         metavar="FILE",
         type=flag_types.path,
-        help="holds the key that OAuth secrets are derived from (secret.key in the data directory)",
+        help="holds the key that OAuth secrets are derived from (secret.key in the data directory; "
+        "needed with a database)",
     )
     _add_serve(names, [data, key])
     _add_user(names, data, url)

@@ -48,6 +48,7 @@ def serve(options: argparse.Namespace) -> None:
         address = server.find_address(options.host, options.port)
         here = f"{'https' if tls else 'http'}://{address.netloc}/"
         url = options.base_url or _reachable(here)
+        key = key_file(options)
         with open_store(options.data) as storage:
             open_keys(storage, options)
             lines = [f"Listening on {here}", f"Data in {options.data}"]
@@ -63,7 +64,7 @@ def serve(options: argparse.Namespace) -> None:
             options.data,
             options.durability,
             options.base_url,
-            key_file(options),
+            key,
             options.trust_proxy,
             _signup(options),
             options.administrators,
@@ -121,15 +122,13 @@ def _reachable(url: str) -> str:
     return url
 
 
-def _first_start(storage: Storage, data: Path, url: str) -> list[str]:
+def _first_start(storage: Storage, data: Path | str, url: str) -> list[str]:
     """On the first start make the owner, a token and this machine's client config.
 
     Returns lines that say where the config is, or how to make a token, and how to sign in.
     """
     how = f"timetric token add NAME --user {OWNER} --data {shlex.quote(str(data))} --url {url}"
-    is_first = not storage.accounts.users()
-    if is_first:
-        storage.accounts.add_user(OWNER, time.time())
+    is_first = not storage.accounts.users() and _add_owner(storage)
     found = config.source()
     if is_first and not found:
         told = _save_first_config(storage, url, how)
@@ -139,6 +138,17 @@ def _first_start(storage: Storage, data: Path, url: str) -> list[str]:
     if not is_first:
         return [told]
     return [told, f"To sign in as {OWNER}, within 15 minutes: {make_link(storage, OWNER, url)}"]
+
+
+def _add_owner(storage: Storage) -> bool:
+    """Whether it was this process that did; several may start at once on one database."""
+    from timetric.server.storage import Taken
+
+    try:
+        storage.accounts.add_user(OWNER, time.time())
+    except Taken:
+        return False
+    return True
 
 
 def _save_first_config(storage: Storage, url: str, how: str) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
@@ -77,8 +78,11 @@ __all__ = [
     "Unavailable",
     "User",
     "Window",
+    "is_url",
     "open_storage",
 ]
+
+_SCHEMES = ("postgresql://", "postgres://")
 
 
 class Series(NamedTuple):
@@ -241,14 +245,40 @@ class Storage(Protocol):
         """Give back files and connections."""
 
 
-def open_storage(directory: str | Path, durability: str = "full") -> Storage:
-    """The store in a directory, made where there is none.
+def is_url(place: str | Path) -> bool:
+    """Whether a store is in a PostgreSQL database, and not in a directory."""
+    return str(place).startswith(_SCHEMES)
+
+
+def open_storage(place: str | Path, durability: str = "full", *, make: bool = True) -> Storage:
+    """The store in a directory, or at a PostgreSQL URL; ``make`` one where there is none.
 
     With ``durability`` "full" a write that was acknowledged is on the disk; with "normal" it
     survives the end of the process, but the last moments may be lost with the machine's power.
-    Raises StorageError where the directory can't be written, or a newer timetric made the store.
+    Raises StorageError where the directory can't be written, the database can't be used, or a newer
+    timetric made the store; in a database also where there is none to be made.
     """
+    if is_url(place):
+        return _open_database(str(place), durability, make)
     from timetric.server.storage.database import Database, create_file
     from timetric.server.storage.sqlite import SqliteStorage
 
-    return SqliteStorage(Database(create_file(Path(directory)), durability))
+    return SqliteStorage(Database(create_file(Path(place)), durability))
+
+
+def _open_database(url: str, durability: str, make: bool) -> Storage:
+    try:
+        import psycopg  # noqa: F401
+    except ImportError as error:  # the extra is not installed, or not the whole of it
+        raise StorageError(
+            "PostgreSQL needs the package psycopg; run: pip install 'timetric[postgres]'"
+        ) from error
+    from timetric.server.storage.postgres import PostgresStorage
+    from timetric.server.storage.postgres_database import PostgresDatabase
+
+    with ExitStack() as undo:
+        database = PostgresDatabase(url, durability)
+        undo.callback(database.close)
+        storage = PostgresStorage(database, make)
+        undo.pop_all()
+    return storage  # type: ignore[return-value]

@@ -74,6 +74,11 @@ class PostgresDatabase:
         with told():
             return self._where_connected(lambda db: db.execute(statement, parameters).fetchone())
 
+    def rows(self, statement: str, parameters: tuple[object, ...] = ()) -> list[Any]:
+        """All rows of one statement, likewise."""
+        with told():
+            return self._where_connected(lambda db: db.execute(statement, parameters).fetchall())
+
     def write(
         self, job: Callable[[Connection], T], *, isolation: str = "committed", durable: bool = True
     ) -> T:

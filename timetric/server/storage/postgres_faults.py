@@ -27,8 +27,9 @@ _FAULTS: dict[str, type[StorageError]] = {
     "XX002": Damaged,
 }
 
-#: Others' writes came in between; what was done is undone, and may be done again.
-_AGAIN = ("40001", "40P01")
+#: Others' writes came in between; what was done is undone, and may be done again. The last is of a
+#: row that one refers to while the other takes it away.
+_AGAIN = ("40001", "40P01", "23503")
 
 
 def fault(error: psycopg.Error) -> StorageError | None:

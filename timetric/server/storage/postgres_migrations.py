@@ -25,10 +25,16 @@ _IS_STORE = """SELECT EXISTS (SELECT FROM pg_tables
 _VERSION = "SELECT version FROM timetric_store"
 
 
-def migrate(database: PostgresDatabase) -> None:
-    """Bring the store to this version. Raises StorageError."""
-    if database.row(_IS_STORE)[0] and database.row(_VERSION)[0] == VERSION:
+def migrate(database: PostgresDatabase, make: bool = True) -> None:
+    """Bring the store to this version, or ``make`` it where there is none. Raises StorageError."""
+    is_store = database.row(_IS_STORE)[0]
+    if is_store and database.row(_VERSION)[0] == VERSION:
         return
+    if not is_store and not make:
+        raise StorageError(
+            "there is no store in that database; name the service's with --data, or make it by "
+            "starting the service: timetric serve"
+        )
     try:
         database.write(_migrate)
     except psycopg.errors.DuplicateTable as error:

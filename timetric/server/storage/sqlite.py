@@ -12,12 +12,13 @@ from timetric.server.storage.database import Database
 from timetric.server.storage.history import History
 from timetric.server.storage.known import Known
 from timetric.server.storage.migrations import migrate
-from timetric.server.storage.sqlite_accounts import SqliteAccounts
+from timetric.server.storage.sql_accounts import SqlAccounts
+from timetric.server.storage.sql_grants import SqlGrants
 from timetric.server.storage.sqlite_bodies import clean
 from timetric.server.storage.sqlite_catalog import SqliteCatalog
 from timetric.server.storage.sqlite_check import faults
 from timetric.server.storage.sqlite_engine import SqliteEngine
-from timetric.server.storage.sqlite_grants import SqliteGrants
+from timetric.server.storage.sqlite_holdings import SqliteHoldings
 
 
 class SqliteStorage(Assembly):
@@ -28,8 +29,8 @@ class SqliteStorage(Assembly):
         history = History(engine)
         super().__init__(engine, SqliteCatalog(database, engine, history), history)
         self._database = database
-        self.accounts: Accounts = SqliteAccounts(database)
-        self.grants: Grants = SqliteGrants(database)
+        self.accounts: Accounts = SqlAccounts(database, SqliteHoldings(database))
+        self.grants: Grants = SqlGrants(database)
         database.write(lambda db: migrate(db, database.path))
         database.if_alone(lambda: clean(database))
         self._known_series = Known(database.epoch, self.series)

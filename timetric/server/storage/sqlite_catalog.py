@@ -118,7 +118,7 @@ def _insert(
         " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
     )
     row = (id, owner.key, *_fields(metadata), now, now, version)
-    return insert(db, f"there is a series {id} already", statement, row)
+    return insert(db, f"there is a series {id} already", statement, row).lastrowid or 0
 
 
 def _check_slug(db: sqlite3.Connection, owner: User, slug: str | None) -> None:
