@@ -40,6 +40,9 @@ PUT_TAIL = """INSERT INTO tail(series, t, v, truth, fresh)
     DO UPDATE SET v = excluded.v, truth = excluded.truth, fresh = excluded.fresh"""
 ADD_TO_TAIL = """INSERT INTO tail(series, t, v, truth, fresh) VALUES (%s, %s, %s, %s, %s)
     ON CONFLICT (series, t) DO NOTHING"""
+#: Defined in the schema (postgres_schema.py); it is sent to the node of its first argument.
+ADD_POINT = """SELECT add_point(%s::int8, %s::float8, %s::float8, %s::boolean, %s::float8, %s::int8,
+    %s::int8, %s::text, %s::bytea, %s::text, %s::text, %s::float8)"""
 DROP_TAIL = "DELETE FROM tail WHERE series = %s AND t = ANY(%s::float8[])"
 
 #: The last point of a series; the tail's where both end at the same instant.

@@ -91,12 +91,12 @@ class PostgresTables(Tables):
         return [Row(t, _value(v, truth), fresh) for t, v, truth, fresh in rows]
 
     def put_tail(self, rows: Iterable[Row]) -> None:
-        columns = list(zip(*((row.t, *_stored(row.value), row.fresh) for row in rows)))
+        columns = list(zip(*((row.t, *stored(row.value), row.fresh) for row in rows)))
         if columns:
             self.db.execute(sql.PUT_TAIL, (self.series, *map(list, columns)))
 
     def add_to_tail(self, row: Row) -> bool:
-        values = (self.series, row.t, *_stored(row.value), row.fresh)
+        values = (self.series, row.t, *stored(row.value), row.fresh)
         return self.db.execute(sql.ADD_TO_TAIL, values).rowcount > 0
 
     def drop_tail(self, rows: list[Row]) -> None:
@@ -163,7 +163,7 @@ class PostgresTables(Tables):
         with self.db.cursor().copy(sql.PUT_BLOCKS) as copy:
             copy.set_types(sql.BLOCK_TYPES)
             for key, head in kept:
-                last = _stored(unbox(head.last))
+                last = stored(unbox(head.last))
                 row = (*head[:3], *last, *head.summary, head.codec, head.crc)
                 copy.write_row((self.series, key, *row))
                 self.adopted.add(key)
@@ -214,6 +214,6 @@ def _value(number: float | None, truth: bool | None) -> Value:
     return number if truth is None else truth
 
 
-def _stored(value: Value) -> tuple[float | None, bool | None]:
+def stored(value: Value) -> tuple[float | None, bool | None]:
     """A value as it is stored: a number, or true or false, or neither for null."""
     return (None, value) if isinstance(value, bool) else (value, None)
