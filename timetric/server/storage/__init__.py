@@ -281,4 +281,4 @@ def _open_database(url: str, durability: str, make: bool) -> Storage:
         undo.callback(database.close)
         storage = PostgresStorage(database, make)
         undo.pop_all()
-    return storage  # type: ignore[return-value]
+    return storage

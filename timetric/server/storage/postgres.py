@@ -1,11 +1,24 @@
-"""Storage in a PostgreSQL database."""
+"""Storage in a PostgreSQL database, which several processes may share."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
-from timetric.server.storage import Accounts, Damaged, Grants, StorageError, Unavailable
+from timetric.server.storage import (
+    Accounts,
+    Damaged,
+    Grants,
+    Series,
+    StorageError,
+    Unavailable,
+)
+from timetric.server.storage.assembly import Assembly
+from timetric.server.storage.history import History
+from timetric.server.storage.postgres_catalog import PostgresCatalog
+from timetric.server.storage.postgres_check import faults
 from timetric.server.storage.postgres_database import PostgresDatabase
+from timetric.server.storage.postgres_engine import PostgresEngine
 from timetric.server.storage.postgres_holdings import PostgresHoldings
 from timetric.server.storage.postgres_migrations import migrate
 from timetric.server.storage.postgres_sql import PostgresSql
@@ -13,15 +26,18 @@ from timetric.server.storage.sql_accounts import SqlAccounts
 from timetric.server.storage.sql_grants import SqlGrants
 
 
-class PostgresStorage:
-    """The Storage of one database, which other processes use as well."""
+class PostgresStorage(Assembly):
+    """The Storage of one PostgreSQL database."""
 
     def __init__(self, database: PostgresDatabase, make: bool = True) -> None:
-        migrate(database, make)
+        engine = PostgresEngine(database)
+        history = History(engine)
+        super().__init__(engine, PostgresCatalog(database, engine, history), history)
         self._database = database
         sql = PostgresSql(database)
         self.accounts: Accounts = SqlAccounts(sql, PostgresHoldings(database))
         self.grants: Grants = SqlGrants(sql)
+        migrate(database, make)
 
     def close(self) -> None:
         self._database.close()
@@ -38,3 +54,10 @@ class PostgresStorage:
             f"--format=custom --file={path} URL; the secret key file is not in it, so keep a copy "
             "of that elsewhere"
         )
+
+    def check(self) -> Iterator[str]:
+        return faults(self._database)
+
+    def known_series(self, id: str) -> Series:
+        """Asked each time: another process may have changed whose it is."""
+        return self.series(id)

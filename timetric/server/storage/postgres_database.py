@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
@@ -69,7 +69,7 @@ class PostgresDatabase:
         with told(), self._begun("snapshot") as db:
             yield db
 
-    def row(self, statement: str, parameters: tuple[object, ...] = ()) -> Any:
+    def row(self, statement: str, parameters: Sequence[object] | Mapping[str, object] = ()) -> Any:
         """The first row of one statement, which sees one state by itself; None without one."""
         with told():
             return self._where_connected(lambda db: db.execute(statement, parameters).fetchone())

@@ -55,5 +55,56 @@ ACCOUNTS = (
     "CREATE TABLE fingerprint(key integer PRIMARY KEY CHECK (key = 1), digest bytea NOT NULL)",
 )
 
-#: Series and their points.
-SERIES: tuple[str, ...] = ()
+#: Series and their points. What comes before the points is small and the same on each node of a
+#: cluster; the tables of points have the series' key first, by which they are spread.
+SERIES = (
+    # key: a digest of the ID, so that it is known without looking; number: the order of making;
+    # words: what a search looks at (postgres_search.py)
+    """CREATE TABLE series(
+        key bigint PRIMARY KEY, id text COLLATE "C" NOT NULL UNIQUE,
+        number bigint GENERATED ALWAYS AS IDENTITY, owner bigint NOT NULL REFERENCES users,
+        title text NOT NULL, caption text NOT NULL, description text NOT NULL,
+        tags text[] NOT NULL, unit text NOT NULL, source text NOT NULL, source_url text NOT NULL,
+        latitude double precision, longitude double precision, public boolean NOT NULL,
+        slug text COLLATE "C", created double precision NOT NULL, words tsvector NOT NULL)""",
+    "CREATE INDEX series_by_age ON series(created, number)",
+    "CREATE INDEX series_by_owner ON series(owner, created, number)",
+    "CREATE UNIQUE INDEX series_by_slug ON series(owner, slug) WHERE slug IS NOT NULL",
+    "CREATE INDEX series_of_slug ON series(slug) WHERE slug IS NOT NULL",
+    "CREATE INDEX series_by_word ON series USING gin(words)",
+    "CREATE INDEX series_by_tag ON series USING gin(tags)",
+    # what writes with an Idempotency-Key made
+    """CREATE TABLE makings(
+        owner bigint NOT NULL REFERENCES users ON DELETE CASCADE, key text COLLATE "C" NOT NULL,
+        meaning bytea NOT NULL, receipt text NOT NULL, expires double precision NOT NULL,
+        PRIMARY KEY(owner, key))""",
+    "CREATE INDEX makings_by_expiry ON makings(expires)",
+    # final: the last instant of the last block; half empty, so that a row is changed in its page
+    """CREATE TABLE states(
+        series bigint PRIMARY KEY, version bigint NOT NULL, generation bigint NOT NULL DEFAULT 0,
+        points bigint NOT NULL DEFAULT 0, tail bigint NOT NULL DEFAULT 0,
+        updated double precision NOT NULL, final double precision NOT NULL DEFAULT '-Infinity')
+        WITH (fillfactor = 50)""",
+    # fresh: no block holds a point at that instant, so that points can be counted
+    """CREATE TABLE tail(
+        series bigint, t double precision, v double precision, truth boolean,
+        fresh boolean NOT NULL, PRIMARY KEY(series, t))""",
+    """CREATE TABLE blocks(
+        series bigint, key bigint, first double precision NOT NULL,
+        final double precision NOT NULL, size integer NOT NULL,
+        last double precision, last_truth boolean,
+        minimum double precision, maximum double precision, total double precision,
+        numbers integer NOT NULL, codec smallint NOT NULL, crc bigint NOT NULL,
+        PRIMARY KEY(series, key), UNIQUE(series, first))""",
+    # the bytes are packed as they come, so PostgreSQL need not try
+    """CREATE TABLE bodies(
+        series bigint, key bigint, times bytea NOT NULL, vals bytea NOT NULL,
+        PRIMARY KEY(series, key))""",
+    "ALTER TABLE bodies ALTER times SET STORAGE EXTERNAL, ALTER vals SET STORAGE EXTERNAL",
+    "CREATE SEQUENCE block_keys",
+    """CREATE TABLE receipts(
+        series bigint, owner bigint, key text COLLATE "C",
+        meaning bytea NOT NULL, receipt text NOT NULL, expires double precision NOT NULL,
+        PRIMARY KEY(series, owner, key))""",
+    "CREATE INDEX receipts_by_expiry ON receipts(series, expires)",
+)

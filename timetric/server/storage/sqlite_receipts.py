@@ -6,10 +6,8 @@ import sqlite3
 
 from timetric.server.storage.database import Database
 from timetric.server.storage.engine import Scope
-from timetric.server.storage.writer import Stored
+from timetric.server.storage.writer import KEPT, Stored
 
-_DAY = 86400.0
-_KEPT = 30 * _DAY  # seconds that a receipt is remembered
 _AT_ONCE = 10  # expired ones that go with each new one
 
 _FIND = """SELECT meaning, receipt FROM receipts
@@ -43,5 +41,5 @@ class SqliteReceipts:
         db.execute(
             "INSERT OR REPLACE INTO receipts(owner, series, key, meaning, receipt, expires)"
             " VALUES (?, ?, ?, ?, ?, ?)",
-            (*scope, key, *stored, now + _KEPT),
+            (*scope, key, *stored, now + KEPT),
         )

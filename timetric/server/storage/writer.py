@@ -17,6 +17,9 @@ from timetric.server.storage import Busy, Changed, Missing, Reused
 from timetric.server.storage.engine import Scope
 from timetric.server.storage.tables import Tables
 
+_DAY = 86400.0
+#: Seconds that a receipt is remembered.
+KEPT = 30 * _DAY
 _PATIENCE = 10.0  # seconds that a repeat waits for the first
 
 #: What a store keeps of a key's write: a digest of what it means, and its receipt as text.
@@ -41,7 +44,7 @@ class Receipts(Protocol[ReadTx]):
 
 
 class Writer(Generic[Tx]):
-    """Gives writes their keys; ``commit`` runs a job in a transaction, and commits it."""
+    """Gives writes of one engine their keys."""
 
     def __init__(self, receipts: Receipts[Tx]) -> None:
         self._receipts = receipts
