@@ -5,14 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from timetric.server.storage import (
-    Accounts,
-    Damaged,
-    Grants,
-    Series,
-    StorageError,
-    Unavailable,
-)
+from timetric.server.storage import Accounts, Damaged, Grants, Series, StorageError, Unavailable
 from timetric.server.storage.assembly import Assembly
 from timetric.server.storage.history import History
 from timetric.server.storage.postgres_catalog import PostgresCatalog
@@ -27,9 +20,10 @@ from timetric.server.storage.sql_grants import SqlGrants
 
 
 class PostgresStorage(Assembly):
-    """The Storage of one PostgreSQL database."""
+    """The Storage of one database, which other processes use as well."""
 
     def __init__(self, database: PostgresDatabase, make: bool = True) -> None:
+        migrate(database, make)
         engine = PostgresEngine(database)
         history = History(engine)
         super().__init__(engine, PostgresCatalog(database, engine, history), history)
@@ -37,7 +31,6 @@ class PostgresStorage(Assembly):
         sql = PostgresSql(database)
         self.accounts: Accounts = SqlAccounts(sql, PostgresHoldings(database))
         self.grants: Grants = SqlGrants(sql)
-        migrate(database, make)
 
     def close(self) -> None:
         self._database.close()
@@ -52,7 +45,7 @@ class PostgresStorage(Assembly):
         raise StorageError(
             "a database is copied by PostgreSQL's own programs, while it is in use: pg_dump "
             f"--format=custom --file={path} URL; the secret key file is not in it, so keep a copy "
-            "of that elsewhere"
+            "of that too"
         )
 
     def check(self) -> Iterator[str]:

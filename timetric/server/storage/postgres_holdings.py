@@ -10,7 +10,7 @@ from timetric.server.storage.postgres_database import PostgresDatabase
 from timetric.server.storage.postgres_pool import Connection
 from timetric.server.storage.postgres_sql import PostgresTransaction
 
-_COUNT = """SELECT count(*), coalesce(sum(points), 0)
+_COUNT = """SELECT count(*), coalesce(sum(points), 0)::bigint
     FROM series JOIN states ON states.series = series.key WHERE owner = %s"""
 _DROP = "DELETE FROM series WHERE owner = ?"
 
@@ -32,7 +32,7 @@ class PostgresHoldings:
 
     def count(self, owner: User) -> tuple[int, int]:
         series, points = self._database.row(_COUNT, (owner.key,))
-        return series, int(points)
+        return series, points
 
     def drop(self, db: PostgresTransaction, owner: User) -> None:
         db.execute(_DROP, (owner.key,))
