@@ -18,6 +18,7 @@ from timetric.server.storage.postgres_statements import SPREAD
 SPREAD_TABLE = re.compile(rf"\b({'|'.join(SPREAD)})\b")
 #: A series' key as a value; of a join, the one table's column is the other's.
 ITS_KEY = re.compile(r"\bseries = (%s|%\(series\)s)")
+JOINED = re.compile(r"(bodies|blocks)\.series = (bodies|blocks)\.series")
 PUTS_KEY = re.compile(r"^(INSERT INTO|COPY) \w+\(series, ")
 
 #: Stands for Citus: functions of its names, which write down what they were asked.
@@ -59,8 +60,8 @@ def test_each_statement_of_the_data_path_says_whose_rows_it_means() -> None:
 def test_each_part_of_a_statement_says_it() -> None:
     """Each table that is looked into or changed, and where one is joined it is by the key."""
     for name, text in said():
-        looks = re.findall(rf"(?:FROM|UPDATE|JOIN) ({'|'.join(SPREAD)})\b", text)
-        keys = len(ITS_KEY.findall(text)) + text.count("bodies.series = blocks.series")
+        looks = re.findall(rf"(?:FROM|UPDATE|JOIN|USING) ({'|'.join(SPREAD)})\b", text)
+        keys = len(ITS_KEY.findall(text)) + len(JOINED.findall(text))
         assert keys >= len(looks), name
 
 

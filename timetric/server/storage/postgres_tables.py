@@ -29,7 +29,7 @@ class PostgresTables(Tables):
         self.series = series
         self._writes = writes
         self._state: State | None = None  # of the locked row, until it is changed here
-        self._quota: tuple[int | None, int] | None = None  # most points, and whose
+        self._limited = True  # as far as is known, the owner has a quota
         #: Blocks that were put in.
         self.adopted: set[int] = set()
 
@@ -49,7 +49,7 @@ class PostgresTables(Tables):
         """Keep others from writing until this is committed; None where the series is gone."""
         row = self._one(sql.LOCK, self.series)
         if row is not None:
-            self._state, self._quota = State(*row[:5]), row[5:]
+            self._state, self._limited = State(*row[:5]), row[5] is not None
         return row
 
     def touch(self, now: float, *, points: int = 0, tail: int = 0, generation: int = 0) -> None:
@@ -63,7 +63,7 @@ class PostgresTables(Tables):
             self.check_quota(0)
 
     def check_quota(self, more: int) -> None:
-        if self._quota is None or self._quota[0] is not None:
+        if self._limited:
             check_points(self.db, self.series, more, locks=self._writes)
 
     def drop_all(self) -> None:
