@@ -270,6 +270,18 @@ def _add_store(names: Any, data: argparse.ArgumentParser) -> None:
     backup = names.add_parser("backup", parents=[data], help="copy the store, while it is in use")
     backup.add_argument("file", metavar="FILE", type=Path, help="a new file")
     backup.set_defaults(run=commands.backup)
+    copy = names.add_parser(
+        "copy", help="move all that a store holds to another one, and compare the two"
+    )
+    for flag, name, help in (
+        ("--from", "source", "the old store, a directory or a PostgreSQL URL"),
+        ("--to", "target", "the new one, where no service was started yet"),
+    ):
+        copy.add_argument(
+            flag, dest=name, metavar="DIR_OR_URL", type=flag_types.store, required=True, help=help
+        )
+    copy.add_argument("--quiet", action="store_true", help="show no progress")
+    copy.set_defaults(run=commands.copy)
     check = names.add_parser("check", parents=[data], help="look at every block and count")
     check.set_defaults(run=commands.check)
     cluster = names.add_parser("cluster", help="spread a database over the nodes of Citus")

@@ -18,6 +18,7 @@ from timetric import config
 from timetric.admin import make_credentials, make_link
 from timetric.exceptions import ConfigError
 from timetric.flags import read_limits
+from timetric.progress import meter
 from timetric.store import (
     CommandError,
     existing_store,
@@ -26,6 +27,7 @@ from timetric.store import (
     open_store,
     require_server,
 )
+from timetric.terminal import bar
 
 if TYPE_CHECKING:
     from timetric.server.logs import LogSettings
@@ -169,6 +171,24 @@ def backup(options: argparse.Namespace) -> None:
     print(f"Copied the store to {options.file}")
     if has_applications:
         print("Its applications need the secret key file too; keep a copy of it elsewhere")
+
+
+def copy(options: argparse.Namespace) -> None:
+    with existing_store(options.source) as source, open_store(options.target) as target:
+        from timetric.server import move
+
+        try:
+            with meter(bar(" points", options.quiet), move.total(source), " points") as tell:
+                moved = move.move(source, target, time.time(), tell)
+        except move.MoveError as error:
+            raise CommandError(str(error)) from error
+        needs_key = source.grants.fingerprint() is not None
+    print(
+        f"Copied and compared {moved.series:,} series with {moved.points:,} points, "
+        f"{moved.users:,} users, {moved.tokens:,} tokens and {moved.applications:,} applications"
+    )
+    if needs_key:
+        print("OAuth secrets need the secret key file of the old store; use the same for the new")
 
 
 def check(options: argparse.Namespace) -> None:

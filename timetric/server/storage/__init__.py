@@ -11,7 +11,7 @@ import math
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, closing
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from timetric.points import Point, Value
 from timetric.server.aggregates import Aggregation
@@ -45,6 +45,9 @@ from timetric.server.storage.errors import (
     Unavailable,
 )
 from timetric.server.storage.grants import AccessToken, Application, Grants, RequestToken
+
+if TYPE_CHECKING:
+    from timetric.server.storage.transfer import Transfer
 
 __all__ = [
     "AccessToken",
@@ -142,6 +145,7 @@ class Storage(Protocol):
 
     accounts: Accounts
     grants: Grants
+    transfer: Transfer
 
     # series; each write is done on its terms, and so raises Changed, Reused and Busy; Missing where
     # the series is gone, OverQuota where its owner may have no more

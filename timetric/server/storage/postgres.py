@@ -15,8 +15,10 @@ from timetric.server.storage.postgres_engine import PostgresEngine
 from timetric.server.storage.postgres_holdings import PostgresHoldings
 from timetric.server.storage.postgres_migrations import migrate
 from timetric.server.storage.postgres_sql import PostgresSql
+from timetric.server.storage.postgres_transfer import PostgresTransfer
 from timetric.server.storage.sql_accounts import SqlAccounts
 from timetric.server.storage.sql_grants import SqlGrants
+from timetric.server.storage.transfer import Transfer
 
 
 class PostgresStorage(Assembly):
@@ -26,11 +28,13 @@ class PostgresStorage(Assembly):
         migrate(database, make)
         engine = PostgresEngine(database)
         history = History(engine)
-        super().__init__(engine, PostgresCatalog(database, engine, history), history)
+        catalog = PostgresCatalog(database, engine, history)
+        super().__init__(engine, catalog, history)
         self._database = database
         sql = PostgresSql(database)
         self.accounts: Accounts = SqlAccounts(sql, PostgresHoldings(database))
         self.grants: Grants = SqlGrants(sql)
+        self.transfer: Transfer = PostgresTransfer(database, catalog)
 
     def close(self) -> None:
         self._database.close()

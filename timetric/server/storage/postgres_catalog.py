@@ -25,6 +25,7 @@ from timetric.server.storage.writer import check, on_terms
 _FIELDS = """SELECT series.key, id, users.key, users.name, title, caption, description, tags, unit,
     source, source_url, latitude, longitude, public, slug, series.created"""
 _ABOUT = f"{_FIELDS} FROM series JOIN users ON users.key = series.owner"
+_AFTER = f"{_ABOUT} WHERE id > %s ORDER BY id LIMIT %s"
 #: Both keys are said, so that a cluster knows the node.
 _SERIES = f"""{_FIELDS}, updated, points, version, generation
     FROM series JOIN users ON users.key = series.owner JOIN states ON states.series = series.key
@@ -95,6 +96,13 @@ class PostgresCatalog:
             total, rows = find(db, search, _ABOUT)
             states = {key: state for key, *state in db.execute(_STATES, ([r[0] for r in rows],))}
         return Found(total, [_series((*row, *states.get(row[0], (0.0,)))) for row in rows])
+
+    def after(self, id: str, most: int) -> list[Series]:
+        """Up to so many series of all users, sorted by ID, whose IDs come after this one."""
+        with self._database.reading() as db:
+            rows = db.execute(_AFTER, (id, most)).fetchall()
+            states = {key: state for key, *state in db.execute(_STATES, ([r[0] for r in rows],))}
+        return [_series((*row, *states[row[0]])) for row in rows if row[0] in states]
 
     def amend(self, series: Series, changes: Mapping[str, Any], now: float, terms: Terms) -> Series:
         def job(db: Connection) -> Series:

@@ -24,6 +24,7 @@ REACH = """UPDATE states SET final = coalesce((SELECT final FROM blocks
         WHERE series = %(series)s ORDER BY first DESC LIMIT 1), '-Infinity')
     WHERE series = %(series)s"""
 EMPTIED = """UPDATE states SET points = 0, tail = 0, final = '-Infinity' WHERE series = %s"""
+SETTLE = "UPDATE states SET version = %s, generation = %s, updated = %s WHERE series = %s"
 NEW_STATE = "INSERT INTO states(series, version, updated) VALUES (%s, %s, %s)"
 
 #: Take away a whole history, but no bytes that are to come into blocks yet; and the row itself.
@@ -109,3 +110,9 @@ KEEP_RECEIPT = """WITH gone AS (DELETE FROM receipts
     VALUES (%(series)s, %(owner)s, %(key)s, %(meaning)s, %(receipt)s, %(expires)s)
     ON CONFLICT (series, owner, key) DO UPDATE
     SET meaning = excluded.meaning, receipt = excluded.receipt, expires = excluded.expires"""
+
+#: When all of a store moves to another.
+RECEIPTS = """SELECT key, meaning, receipt, expires FROM receipts
+    WHERE series = %s AND owner = %s"""
+PUT_RECEIPT = """INSERT INTO receipts(series, owner, key, meaning, receipt, expires)
+    VALUES (%s, %s, %s, %s, %s, %s) ON CONFLICT (series, owner, key) DO NOTHING"""

@@ -19,6 +19,8 @@ from timetric.server.storage.sqlite_catalog import SqliteCatalog
 from timetric.server.storage.sqlite_check import faults
 from timetric.server.storage.sqlite_engine import SqliteEngine
 from timetric.server.storage.sqlite_holdings import SqliteHoldings
+from timetric.server.storage.sqlite_transfer import SqliteTransfer
+from timetric.server.storage.transfer import Transfer
 
 
 class SqliteStorage(Assembly):
@@ -27,10 +29,12 @@ class SqliteStorage(Assembly):
     def __init__(self, database: Database) -> None:
         engine = SqliteEngine(database)
         history = History(engine)
-        super().__init__(engine, SqliteCatalog(database, engine, history), history)
+        catalog = SqliteCatalog(database, engine, history)
+        super().__init__(engine, catalog, history)
         self._database = database
         self.accounts: Accounts = SqlAccounts(database, SqliteHoldings(database))
         self.grants: Grants = SqlGrants(database)
+        self.transfer: Transfer = SqliteTransfer(database, catalog)
         database.write(lambda db: migrate(db, database.path))
         database.if_alone(lambda: clean(database))
         self._known_series = Known(database.epoch, self.series)

@@ -74,6 +74,11 @@ class SqliteCatalog:
             total, keys = find(db, search)
             return Found(total, [_found(db, key) for key in keys])
 
+    def after(self, id: str, most: int) -> list[Series]:
+        """Up to so many series of all users, sorted by ID, whose IDs come after this one."""
+        rows = self._database.rows(f"{_SERIES} WHERE id > ? ORDER BY id LIMIT ?", (id, most))
+        return [_series(row) for row in rows]
+
     def amend(self, series: Series, changes: Mapping[str, Any], now: float, terms: Terms) -> Series:
         def job(db: sqlite3.Connection) -> Series:
             rows = SqliteTables(db, series.key)
