@@ -272,3 +272,7 @@ def _add_store(names: Any, data: argparse.ArgumentParser) -> None:
     backup.set_defaults(run=commands.backup)
     check = names.add_parser("check", parents=[data], help="look at every block and count")
     check.set_defaults(run=commands.check)
+    cluster = names.add_parser("cluster", help="spread a database over the nodes of Citus")
+    actions = cluster.add_subparsers(metavar="ACTION", required=True)
+    init = actions.add_parser("init", parents=[data], help="spread the series over all nodes")
+    init.set_defaults(run=commands.init_cluster)

@@ -182,6 +182,19 @@ def check(options: argparse.Namespace) -> None:
     print("Everything is as it was written")
 
 
+def init_cluster(options: argparse.Namespace) -> None:
+    require_server()
+    from timetric.server.storage import StorageError, is_url, spread
+
+    if not is_url(options.data):
+        raise CommandError("a directory has no nodes; give the URL of a database with --data")
+    try:
+        for line in spread(options.data):
+            print(line)
+    except StorageError as error:
+        raise CommandError(str(error)) from error
+
+
 def demo(_: argparse.Namespace) -> None:
     require_server()
     from timetric import demo

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
@@ -81,6 +81,7 @@ __all__ = [
     "Window",
     "is_url",
     "open_storage",
+    "spread",
 ]
 
 _SCHEMES = ("postgresql://", "postgres://")
@@ -266,6 +267,19 @@ def open_storage(place: str | Path, durability: str = "full", *, make: bool = Tr
     from timetric.server.storage.sqlite import SqliteStorage
 
     return SqliteStorage(Database(create_file(Path(place)), durability))
+
+
+def spread(url: str) -> Iterator[str]:
+    """Spread the series of a store at a URL over the nodes of a Citus cluster.
+
+    Tells what was done, a line at a time. Raises StorageError.
+    """
+    open_storage(url, make=False).close()  # brought up to this version, or refused
+    from timetric.server.storage.postgres_cluster import spread_tables
+    from timetric.server.storage.postgres_database import PostgresDatabase
+
+    with closing(PostgresDatabase(url)) as database:
+        yield from spread_tables(database)
 
 
 def _open_database(url: str, durability: str, make: bool) -> Storage:

@@ -27,7 +27,7 @@ def faults(rows: Tables) -> Iterator[str]:
         reached = span.final
         try:
             yield from _block_faults(rows, span, rows.block(span.key))
-        except Damaged as error:  # a fault like the others
+        except (Damaged, Missing) as error:  # a fault like the others
             yield str(error)
     with suppress(Missing):  # it was removed meanwhile
         state = rows.state()

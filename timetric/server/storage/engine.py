@@ -42,6 +42,15 @@ class Engine(Protocol):
         stored by then. Raises what the job does, Changed, Missing, Reused.
         """
 
+    def add(
+        self, series: Series, point: Point, now: float, terms: Terms, most: int
+    ) -> Receipt | None:
+        """Add a point at an instant after all blocks, where none stands, by a way that is shorter.
+
+        None, with nothing done, where it is not as simple as that, the tail would have ``most``
+        rows, or the engine has no such way.
+        """
+
     def once(self, scope: Scope, terms: Terms, now: float, do: Callable[[], Receipt]) -> Receipt:
         """Do what takes long, unless it was done with this key; a repeat waits for the first.
 

@@ -12,6 +12,7 @@ from contextlib import contextmanager, suppress
 from functools import partial
 
 from timetric.points import Point, Value
+from timetric.server.blocks import SIZE
 from timetric.server.columns import Columns, to_points
 from timetric.server.receipt import Receipt, Terms
 from timetric.server.storage import Missing, Series, tail
@@ -32,14 +33,17 @@ class History:
         self._engine = engine
 
     def append(self, series: Series, value: Value, now: float, terms: Terms) -> Receipt:
-        return self._write(series, now, terms, partial(tail.append, value=value, now=now))
+        added = self._engine.add(series, (now, value), now, terms, SIZE)
+        job = partial(tail.append, value=value, now=now)
+        return added or self._write(series, now, terms, job)
 
     def increment(self, series: Series, amount: float, now: float, terms: Terms) -> Receipt:
         return self._write(series, now, terms, partial(tail.increment, amount=amount, now=now))
 
     def put(self, series: Series, point: Point, now: float, terms: Terms) -> Receipt:
+        added = self._engine.add(series, point, now, terms, SIZE)
         job = partial(tail.put_one, point=point, now=now, terms=terms)
-        return self._write(series, now, terms, job)
+        return added or self._write(series, now, terms, job)
 
     def merge(self, series: Series, points: Columns, now: float, terms: Terms) -> Receipt:
         if len(points.t) <= _FEW:

@@ -91,16 +91,19 @@ class PostgresDatabase:
         no disk, and may be lost if the server fails within the next second.
         Raises Unavailable; where the connection broke during the commit, it may have been stored.
         """
-        for attempt in range(1, _TRIES + 1):
-            try:
-                return self._once(job, isolation, durable)
-            except psycopg.Error as error:
-                if attempt < _TRIES and may_go_better(error):
-                    _pause(attempt)
-                    continue
-                _tell(error)
-                raise
-        raise AssertionError("the last try returns or raises")
+        return _tried(lambda: self._once(job, isolation, durable))
+
+    def call(self, statement: str, parameters: Sequence[object]) -> Any:
+        """The first row of one statement that writes; it is a durable transaction by itself.
+
+        Raises as ``write`` does.
+        """
+
+        def once() -> Any:
+            with self._pool.connection() as db:
+                return db.execute(statement, parameters).fetchone()
+
+        return _tried(once)
 
     def close(self) -> None:
         """Close the connections that nobody is using."""
@@ -136,6 +139,20 @@ class PostgresDatabase:
                     raise
         with self._pool.connection() as db:
             return look(db)
+
+
+def _tried(once: Callable[[], T]) -> T:
+    """Do a transaction until others no longer come in between."""
+    for attempt in range(1, _TRIES + 1):
+        try:
+            return once()
+        except psycopg.Error as error:
+            if attempt < _TRIES and may_go_better(error):
+                _pause(attempt)
+                continue
+            _tell(error)
+            raise
+    raise AssertionError("the last try returns or raises")
 
 
 def _begins(db: Connection, isolation: str) -> bool:

@@ -51,7 +51,8 @@ class PostgresEngine:
 
     def __init__(self, database: PostgresDatabase) -> None:
         self._database = database
-        self._writes: Writer[PostgresTables] = Writer(PostgresReceipts(database))
+        self._receipts = PostgresReceipts(database)
+        self._writes: Writer[PostgresTables] = Writer(self._receipts)
         self._makings: Writer[PostgresTables] = Writer(PostgresMakings(database))
 
     @contextmanager
@@ -97,6 +98,11 @@ class PostgresEngine:
             return receipt
 
         return self._database.write(lambda db: whole(PostgresTables(db, series, writes=True)))
+
+    def add(
+        self, series: Series, point: Point, now: float, terms: Terms, most: int
+    ) -> Receipt | None:
+        return self._receipts.add(series, point, now, terms, most)
 
     def once(self, scope: Scope, terms: Terms, now: float, do: Callable[[], Receipt]) -> Receipt:
         return self._writer(scope).once(scope, terms, now, do)

@@ -6,6 +6,7 @@ and the first that asks when it is back is answered.
 
 from __future__ import annotations
 
+import select
 import threading
 from collections import deque
 from collections.abc import Iterator
@@ -71,10 +72,13 @@ class Pool:
                 self._idle.pop().close()
 
     def _take(self) -> Connection:
-        try:
-            return self._idle.pop()  # the one used last; its caches are warm
-        except IndexError:  # all are in use
-            return self._connect()
+        with suppress(IndexError):  # all are in use
+            while True:
+                db = self._idle.pop()  # the one used last; its caches are warm
+                if not _has_ended(db):
+                    return db
+                db.close()
+        return self._connect()
 
     def _put_back(self, db: Connection) -> None:
         status = db.info.transaction_status
@@ -95,3 +99,10 @@ class Pool:
             each = ", ".join(["set_config(%s, %s, false)"] * len(self._settings))
             db.execute(f"SELECT {each}", list(chain(*self._settings.items())))
         return db
+
+
+def _has_ended(db: Connection) -> bool:
+    """Whether the server has said something to an idle connection: that it goes away, mostly."""
+    heard = select.poll()
+    heard.register(db.fileno(), select.POLLIN)
+    return bool(heard.poll(0))

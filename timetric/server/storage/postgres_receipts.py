@@ -7,12 +7,16 @@ the lock of the series, or for one of its own where series are made. Then it fin
 from __future__ import annotations
 
 import hashlib
+import json
 from typing import Any
 
+from timetric.points import Point
+from timetric.server.receipt import Key, Receipt, Terms
+from timetric.server.storage import Series
 from timetric.server.storage import postgres_statements as sql
 from timetric.server.storage.engine import Scope
 from timetric.server.storage.postgres_database import PostgresDatabase
-from timetric.server.storage.postgres_tables import PostgresTables
+from timetric.server.storage.postgres_tables import PostgresTables, stored
 from timetric.server.storage.writer import KEPT, Stored
 
 _FIND_MAKING = "SELECT meaning, receipt FROM makings WHERE owner = %s AND key = %s AND expires > %s"
@@ -45,12 +49,23 @@ class PostgresReceipts:
         row: Any = rows.db.execute(sql.FIND_RECEIPT, _place(scope, key, now)).fetchone()
         return row and (row[0], row[1])
 
-    def keep(
-        self, rows: PostgresTables, scope: Scope, key: str, stored: Stored, now: float
-    ) -> None:
+    def add(
+        self, series: Series, point: Point, now: float, terms: Terms, most: int
+    ) -> Receipt | None:
+        """As Engine has it: a point and its receipt in one call."""
+        if terms.versions is not None or terms.dry_run or terms.rows is not None:
+            return None
+        receipt = Receipt(1, 1, point=point)
+        place, value = (key_of(series.id), point[0]), stored(point[1])
+        kept = _kept(terms.key, receipt, now)
+        values = (*place, *value, now, most, series.owner.key, *kept)
+        version = self._database.call(sql.ADD_POINT, values)[0]
+        return None if version is None else receipt._replace(version=version)
+
+    def keep(self, rows: PostgresTables, scope: Scope, key: str, text: Stored, now: float) -> None:
         values = {"series": rows.series, "owner": scope[0], "key": key, "now": now}
-        text = dict(zip(("meaning", "receipt"), stored))
-        rows.db.execute(sql.KEEP_RECEIPT, {**values, **text, "expires": now + KEPT})
+        said = dict(zip(("meaning", "receipt"), text))
+        rows.db.execute(sql.KEEP_RECEIPT, {**values, **said, "expires": now + KEPT})
 
 
 class PostgresMakings:
@@ -68,11 +83,17 @@ class PostgresMakings:
         row: Any = rows.db.execute(_FIND_MAKING, (scope[0], key, now)).fetchone()
         return row and (row[0], row[1])
 
-    def keep(
-        self, rows: PostgresTables, scope: Scope, key: str, stored: Stored, now: float
-    ) -> None:
+    def keep(self, rows: PostgresTables, scope: Scope, key: str, text: Stored, now: float) -> None:
         rows.db.execute(_PRUNE_MAKINGS, (now,))
-        rows.db.execute(_KEEP_MAKING, (scope[0], key, *stored, now + KEPT))
+        rows.db.execute(_KEEP_MAKING, (scope[0], key, *text, now + KEPT))
+
+
+def _kept(key: Key | None, receipt: Receipt, now: float) -> tuple[object, ...]:
+    """Key, meaning, the receipt's text before and after its version, and when it expires."""
+    if key is None:
+        return (None, None, None, None, None)
+    counts, rest = json.dumps(receipt[:5]), json.dumps(receipt[6:])
+    return (*key, f"{counts[:-1]}, ", f", {rest[1:]}", now + KEPT)
 
 
 def _place(scope: Scope, key: str, now: float) -> tuple[object, ...]:

@@ -112,4 +112,42 @@ SERIES = (
         meaning bytea NOT NULL, receipt text NOT NULL, expires double precision NOT NULL,
         PRIMARY KEY(series, owner, key))""",
     "CREATE INDEX receipts_by_expiry ON receipts(series, expires)",
+    # one more point at the end of a series, in one call: what a write of many statements does,
+    # where that is all there is to do; the series' new version, or NULL with nothing done. Each
+    # statement in here sees what was committed before it, so all is known once the row is locked
+    """CREATE FUNCTION add_point(
+        the_series bigint, instant double precision, number double precision, truth boolean,
+        now double precision, most bigint, writer bigint, the_key text, meaning bytea,
+        receipt_before text, receipt_after text, expires double precision)
+    RETURNS bigint LANGUAGE plpgsql AS $$
+    DECLARE
+        state record;
+    BEGIN
+        SELECT version, tail, final, most_points INTO state
+            FROM states JOIN series ON series.key = states.series
+            JOIN users ON users.key = series.owner
+            WHERE states.series = the_series FOR UPDATE OF states;
+        IF NOT FOUND OR state.most_points IS NOT NULL OR state.final >= instant
+            OR state.tail + 1 >= most
+            OR EXISTS (SELECT FROM receipts WHERE receipts.series = the_series
+                AND receipts.owner = writer AND receipts.key = the_key) THEN
+            RETURN NULL;
+        END IF;
+        INSERT INTO tail(series, t, v, truth, fresh)
+            VALUES (the_series, instant, number, add_point.truth, true)
+            ON CONFLICT (series, t) DO NOTHING;
+        IF NOT FOUND THEN
+            RETURN NULL;
+        END IF;
+        UPDATE states SET updated = now, version = version + 1, points = points + 1,
+            tail = states.tail + 1 WHERE states.series = the_series;
+        IF the_key IS NOT NULL THEN
+            DELETE FROM receipts WHERE receipts.series = the_series AND (owner, key) IN (
+                SELECT owner, key FROM receipts WHERE receipts.series = the_series
+                    AND receipts.expires <= now ORDER BY receipts.expires LIMIT 10);
+            INSERT INTO receipts VALUES (the_series, writer, the_key, meaning,
+                receipt_before || (state.version + 1) || receipt_after, add_point.expires);
+        END IF;
+        RETURN state.version + 1;
+    END $$""",
 )

@@ -13,7 +13,7 @@ SPREAD = ("states", "blocks", "bodies", "tail", "receipts")
 # a series' own row; it is locked by whoever writes to the series, before anything else is looked at
 
 #: All of it stands in the row that is locked: what a statement reads elsewhere may be older.
-LOCK = """SELECT version, generation, points, tail, final, most_points, owner
+LOCK = """SELECT version, generation, points, tail, final, most_points
     FROM states JOIN series ON series.key = states.series JOIN users ON users.key = series.owner
     WHERE states.series = %s FOR UPDATE OF states"""
 STATE = "SELECT version, generation, points, tail, final FROM states WHERE series = %s"
@@ -26,8 +26,13 @@ REACH = """UPDATE states SET final = coalesce((SELECT final FROM blocks
 EMPTIED = """UPDATE states SET points = 0, tail = 0, final = '-Infinity' WHERE series = %s"""
 NEW_STATE = "INSERT INTO states(series, version, updated) VALUES (%s, %s, %s)"
 
-#: Take away a whole history, and the row itself.
-DROP_ALL = tuple(f"DELETE FROM {table} WHERE series = %s" for table in ("blocks", "bodies", "tail"))
+#: Take away a whole history, but no bytes that are to come into blocks yet; and the row itself.
+DROP_ALL = (
+    """DELETE FROM bodies USING blocks WHERE bodies.series = %s
+        AND blocks.series = bodies.series AND blocks.key = bodies.key""",
+    "DELETE FROM blocks WHERE series = %s",
+    "DELETE FROM tail WHERE series = %s",
+)
 DROP_STATE = "DELETE FROM states WHERE series = %s"
 
 # the tail; a value is a number in v, or true or false in truth, or null in both
@@ -40,6 +45,9 @@ PUT_TAIL = """INSERT INTO tail(series, t, v, truth, fresh)
     DO UPDATE SET v = excluded.v, truth = excluded.truth, fresh = excluded.fresh"""
 ADD_TO_TAIL = """INSERT INTO tail(series, t, v, truth, fresh) VALUES (%s, %s, %s, %s, %s)
     ON CONFLICT (series, t) DO NOTHING"""
+#: Defined in the schema (postgres_schema.py); it is sent to the node of its first argument.
+ADD_POINT = """SELECT add_point(%s::int8, %s::float8, %s::float8, %s::boolean, %s::float8, %s::int8,
+    %s::int8, %s::text, %s::bytea, %s::text, %s::text, %s::float8)"""
 DROP_TAIL = "DELETE FROM tail WHERE series = %s AND t = ANY(%s::float8[])"
 
 #: The last point of a series; the tail's where both end at the same instant.

@@ -29,7 +29,7 @@ class PostgresTables(Tables):
         self.series = series
         self._writes = writes
         self._state: State | None = None  # of the locked row, until it is changed here
-        self._quota: tuple[int | None, int] | None = None  # most points, and whose
+        self._limited = True  # as far as is known, the owner has a quota
         #: Blocks that were put in.
         self.adopted: set[int] = set()
 
@@ -49,7 +49,7 @@ class PostgresTables(Tables):
         """Keep others from writing until this is committed; None where the series is gone."""
         row = self._one(sql.LOCK, self.series)
         if row is not None:
-            self._state, self._quota = State(*row[:5]), row[5:]
+            self._state, self._limited = State(*row[:5]), row[5] is not None
         return row
 
     def touch(self, now: float, *, points: int = 0, tail: int = 0, generation: int = 0) -> None:
@@ -63,7 +63,7 @@ class PostgresTables(Tables):
             self.check_quota(0)
 
     def check_quota(self, more: int) -> None:
-        if self._quota is None or self._quota[0] is not None:
+        if self._limited:
             check_points(self.db, self.series, more, locks=self._writes)
 
     def drop_all(self) -> None:
@@ -91,12 +91,12 @@ class PostgresTables(Tables):
         return [Row(t, _value(v, truth), fresh) for t, v, truth, fresh in rows]
 
     def put_tail(self, rows: Iterable[Row]) -> None:
-        columns = list(zip(*((row.t, *_stored(row.value), row.fresh) for row in rows)))
+        columns = list(zip(*((row.t, *stored(row.value), row.fresh) for row in rows)))
         if columns:
             self.db.execute(sql.PUT_TAIL, (self.series, *map(list, columns)))
 
     def add_to_tail(self, row: Row) -> bool:
-        values = (self.series, row.t, *_stored(row.value), row.fresh)
+        values = (self.series, row.t, *stored(row.value), row.fresh)
         return self.db.execute(sql.ADD_TO_TAIL, values).rowcount > 0
 
     def drop_tail(self, rows: list[Row]) -> None:
@@ -163,7 +163,7 @@ class PostgresTables(Tables):
         with self.db.cursor().copy(sql.PUT_BLOCKS) as copy:
             copy.set_types(sql.BLOCK_TYPES)
             for key, head in kept:
-                last = _stored(unbox(head.last))
+                last = stored(unbox(head.last))
                 row = (*head[:3], *last, *head.summary, head.codec, head.crc)
                 copy.write_row((self.series, key, *row))
                 self.adopted.add(key)
@@ -214,6 +214,6 @@ def _value(number: float | None, truth: bool | None) -> Value:
     return number if truth is None else truth
 
 
-def _stored(value: Value) -> tuple[float | None, bool | None]:
+def stored(value: Value) -> tuple[float | None, bool | None]:
     """A value as it is stored: a number, or true or false, or neither for null."""
     return (None, value) if isinstance(value, bool) else (value, None)
