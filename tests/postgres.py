@@ -87,6 +87,10 @@ class Server:
         self.process.wait(HANG)
         psutil.wait_procs(sessions, HANG)
 
+    def run(self, program: str, *arguments: str) -> None:
+        """One of PostgreSQL's own programs."""
+        subprocess.run([self._binaries / program, *arguments], check=True)
+
     def remove(self) -> None:
         if self._process is not None and self._process.poll() is None:
             self.stop()

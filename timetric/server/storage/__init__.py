@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from timetric.points import Point, Value
 from timetric.server.aggregates import Aggregation
+from timetric.server.attempts import Share
 from timetric.server.columns import Columns
 from timetric.server.metadata import Metadata
 from timetric.server.receipt import PLAIN, Receipt, Terms
@@ -146,6 +147,7 @@ class Storage(Protocol):
     accounts: Accounts
     grants: Grants
     transfer: Transfer
+    attempts: Share | None  # counts those of all processes; None where one has the store to itself
 
     # series; each write is done on its terms, and so raises Changed, Reused and Busy; Missing where
     # the series is gone, OverQuota where its owner may have no more

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from timetric.server.attempts import Share
 from timetric.server.storage import Accounts, Damaged, Grants, Series, StorageError, Unavailable
 from timetric.server.storage.assembly import Assembly
 from timetric.server.storage.history import History
+from timetric.server.storage.postgres_attempts import PostgresAttempts
 from timetric.server.storage.postgres_catalog import PostgresCatalog
 from timetric.server.storage.postgres_check import faults
 from timetric.server.storage.postgres_database import PostgresDatabase
@@ -35,6 +37,7 @@ class PostgresStorage(Assembly):
         self.accounts: Accounts = SqlAccounts(sql, PostgresHoldings(database))
         self.grants: Grants = SqlGrants(sql)
         self.transfer: Transfer = PostgresTransfer(database, catalog)
+        self.attempts: Share | None = PostgresAttempts(database)
 
     def close(self) -> None:
         self._database.close()

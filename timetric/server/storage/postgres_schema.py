@@ -53,6 +53,11 @@ ACCOUNTS = (
     'CREATE INDEX sessions_by_user ON sessions("user")',
     # of the secret key that OAuth secrets are derived from: one row at most
     "CREATE TABLE fingerprint(key integer PRIMARY KEY CHECK (key = 1), digest bytea NOT NULL)",
+    # whole: when all of the allowance is there again; nothing of this is missed after a crash
+    """CREATE UNLOGGED TABLE attempts(
+        allowance text COLLATE "C", who text COLLATE "C", whole double precision NOT NULL,
+        PRIMARY KEY(allowance, who))""",
+    "CREATE INDEX attempts_by_end ON attempts(whole)",
 )
 
 #: Series and their points. What comes before the points is small and the same on each node of a

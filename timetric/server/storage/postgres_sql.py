@@ -62,8 +62,8 @@ def _asked(statement: str) -> str:
 
 def _storable(values: tuple[Any, ...]) -> tuple[Any, ...]:
     """PostgreSQL refuses a text with a NUL. None of ours has one; some that are looked up may."""
-    return tuple(_without_nul(value) if isinstance(value, str) else value for value in values)
+    return tuple(without_nul(value) if isinstance(value, str) else value for value in values)
 
 
-def _without_nul(text: str) -> str:
+def without_nul(text: str) -> str:
     return text.replace("\0", "\N{REPLACEMENT CHARACTER}")

@@ -6,6 +6,7 @@ import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
+from timetric.server.attempts import Share
 from timetric.server.storage import Accounts, Damaged, Grants, Series, Unavailable
 from timetric.server.storage.assembly import Assembly
 from timetric.server.storage.database import Database
@@ -35,6 +36,7 @@ class SqliteStorage(Assembly):
         self.accounts: Accounts = SqlAccounts(database, SqliteHoldings(database))
         self.grants: Grants = SqlGrants(database)
         self.transfer: Transfer = SqliteTransfer(database, catalog)
+        self.attempts: Share | None = None
         database.write(lambda db: migrate(db, database.path))
         database.if_alone(lambda: clean(database))
         self._known_series = Known(database.epoch, self.series)
