@@ -58,9 +58,10 @@ server.limits server.slots server.pace
 server.blocks server.buckets server.intake server.unpacked
 server.aggregates server.thinning
 server.storage.errors server.storage.accounts
-server.storage.grants
+server.storage.grants server.storage.transfer
 server.storage
 server.storage.*
+server.move
 server.access_log
 server.logs
 server.listing
@@ -96,10 +97,10 @@ testing.faults
 testing.kit
 testing
 demo store flags
-admin
+admin terminal
 commands
 diagnosis_flags flag_types
-naming terminal completion
+naming completion
 user_commands login
 import_command
 user_flags
@@ -156,7 +157,9 @@ sre_constants sre_parse stat struct token tokenize types typing urllib warnings 
 """
 
 #: The interface of storage, which knows nothing of the engines that stand behind it.
-INTERFACE = {"server.storage"} | {f"server.storage.{n}" for n in ("errors", "accounts", "grants")}
+INTERFACE = {"server.storage"} | {
+    f"server.storage.{n}" for n in ("errors", "accounts", "grants", "transfer")
+}
 
 #: Modules and calls that pure code has no use for.
 WORLDLY = {"os", "io", "pathlib", "socket", "tempfile", "time", "random", "secrets", "subprocess"}

@@ -14,8 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from timetric.server.columns import EMPTY, Columns
-from timetric.server.storage import Missing, Series, Storage, Window
-from timetric.server.storage.transfer import TABLES
+from timetric.server.storage import TABLES, Missing, Series, Storage, Window
 
 _PIECE = 1 << 20  # points that are written at once
 _LISTED = 1000  # series that are listed at a time

@@ -11,7 +11,7 @@ import math
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, closing
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from timetric.points import Point, Value
 from timetric.server.aggregates import Aggregation
@@ -46,11 +46,10 @@ from timetric.server.storage.errors import (
     Unavailable,
 )
 from timetric.server.storage.grants import AccessToken, Application, Grants, RequestToken
-
-if TYPE_CHECKING:
-    from timetric.server.storage.transfer import Transfer
+from timetric.server.storage.transfer import TABLES, Transfer
 
 __all__ = [
+    "TABLES",
     "AccessToken",
     "Account",
     "Accounts",
@@ -79,6 +78,7 @@ __all__ = [
     "StorageError",
     "Taken",
     "Token",
+    "Transfer",
     "Unavailable",
     "User",
     "Window",

@@ -6,7 +6,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from timetric.server.attempts import Share
-from timetric.server.storage import Accounts, Damaged, Grants, Series, StorageError, Unavailable
+from timetric.server.storage import (
+    Accounts,
+    Damaged,
+    Grants,
+    Series,
+    StorageError,
+    Transfer,
+    Unavailable,
+)
 from timetric.server.storage.assembly import Assembly
 from timetric.server.storage.history import History
 from timetric.server.storage.postgres_attempts import PostgresAttempts
@@ -20,7 +28,6 @@ from timetric.server.storage.postgres_sql import PostgresSql
 from timetric.server.storage.postgres_transfer import PostgresTransfer
 from timetric.server.storage.sql_accounts import SqlAccounts
 from timetric.server.storage.sql_grants import SqlGrants
-from timetric.server.storage.transfer import Transfer
 
 
 class PostgresStorage(Assembly):

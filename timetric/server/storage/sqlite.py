@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from timetric.server.attempts import Share
-from timetric.server.storage import Accounts, Damaged, Grants, Series, Unavailable
+from timetric.server.storage import Accounts, Damaged, Grants, Series, Transfer, Unavailable
 from timetric.server.storage.assembly import Assembly
 from timetric.server.storage.database import Database
 from timetric.server.storage.history import History
@@ -21,7 +21,6 @@ from timetric.server.storage.sqlite_check import faults
 from timetric.server.storage.sqlite_engine import SqliteEngine
 from timetric.server.storage.sqlite_holdings import SqliteHoldings
 from timetric.server.storage.sqlite_transfer import SqliteTransfer
-from timetric.server.storage.transfer import Transfer
 
 
 class SqliteStorage(Assembly):

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
-from timetric.server.storage import Series, User
+from timetric.server.storage.accounts import User
+
+if TYPE_CHECKING:
+    from timetric.server.storage import Series
 
 #: A row of a table, in the order of its columns.
 Row = tuple[Any, ...]
