@@ -28,7 +28,9 @@ class PostgresStorage(Assembly):
         migrate(database, make)
         engine = PostgresEngine(database)
         history = History(engine)
-        super().__init__(engine, PostgresCatalog(database, engine, history), history)
+        catalog = PostgresCatalog(database, engine, history)
+        super().__init__(engine, catalog, history)
+        self._known_series = catalog.known
         self._database = database
         sql = PostgresSql(database)
         self.accounts: Accounts = SqlAccounts(sql, PostgresHoldings(database))
@@ -56,4 +58,4 @@ class PostgresStorage(Assembly):
 
     def known_series(self, id: str) -> Series:
         """Asked each time: another process may have changed whose it is."""
-        return self.series(id)
+        return self._known_series(id)

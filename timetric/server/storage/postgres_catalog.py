@@ -25,6 +25,7 @@ from timetric.server.storage.writer import check, on_terms
 _FIELDS = """SELECT series.key, id, users.key, users.name, title, caption, description, tags, unit,
     source, source_url, latitude, longitude, public, slug, series.created"""
 _ABOUT = f"{_FIELDS} FROM series JOIN users ON users.key = series.owner"
+_KNOWN = f"{_ABOUT} WHERE series.key = %s AND id = %s"
 #: Both keys are said, so that a cluster knows the node.
 _SERIES = f"""{_FIELDS}, updated, points, version, generation
     FROM series JOIN users ON users.key = series.owner JOIN states ON states.series = series.key
@@ -89,6 +90,13 @@ class PostgresCatalog:
         if row is None:
             raise Missing(f"there is no series {id}")
         return _series(row)
+
+    def known(self, id: str) -> Series:
+        """Without what each write changes. Raises Missing."""
+        row = self._database.row(_KNOWN, (key_of(id), id))
+        if row is None:
+            raise Missing(f"there is no series {id}")
+        return _series((*row, 0.0))
 
     def search(self, search: Search) -> Found:
         with self._database.reading() as db:
