@@ -155,6 +155,7 @@ keyword linecache locale math numbers opcode operator os posixpath re reprlib sr
 sre_constants sre_parse stat struct token tokenize types typing urllib warnings weakref
 """
 
+ENGINES = ("sqlite", "postgres")
 #: The interface of storage, which knows nothing of the engines that stand behind it.
 INTERFACE = {"server.storage"} | {f"server.storage.{n}" for n in ("errors", "accounts", "grants")}
 
@@ -329,6 +330,21 @@ def test_only_the_storage_room_names_an_engine() -> None:
     interface = [f for f in IMPORTS if f.module in INTERFACE and not f.lazy]
     room = {name for name in NAMES if name.startswith("server.storage")}
     assert [f for f in interface if ours(f.target) in room - INTERFACE] == []
+
+
+def test_what_the_engines_share_names_none_of_them() -> None:
+    """In the storage room a module's name says whose it is; the others are everybody's."""
+    owned = {"database": "sqlite", "migrations": "sqlite", "epoch": "sqlite"}
+    packages = {"sqlite3": "sqlite", "psycopg": "postgres"}
+
+    def engine(module: str) -> str | None:
+        name = module.removeprefix("server.storage.")
+        return owned.get(name) or next((e for e in ENGINES if name.startswith(e)), None)
+
+    room = [f for f in IMPORTS if f.module.startswith("server.storage.")]
+    named = [(f, engine(ours(f.target)) or packages.get(outer(f.target))) for f in room]
+    assert {found for _, found in named} == {None, *ENGINES}
+    assert [f for f, found in named if found not in (None, engine(f.module))] == []
 
 
 def test_only_the_storage_room_speaks_sql() -> None:

@@ -14,9 +14,9 @@ from timetric.server.receipt import Receipt, Terms
 from timetric.server.storage import Found, Missing, Search, Series, SlugTaken, User
 from timetric.server.storage.database import Database
 from timetric.server.storage.history import History
-from timetric.server.storage.quota import check_first_points, check_series
 from timetric.server.storage.rows import insert
 from timetric.server.storage.sqlite_engine import SqliteEngine
+from timetric.server.storage.sqlite_quota import check_first_points, check_series
 from timetric.server.storage.sqlite_search import find
 from timetric.server.storage.sqlite_tables import SqliteTables
 from timetric.server.storage.tables import Tables
