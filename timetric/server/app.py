@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 from falcon import App, HTTPError, Request, Response
 
 from timetric.exceptions import InvalidPoint
-from timetric.server import account
+from timetric.server import account, sharing
 from timetric.server.access import Access, url_of
 from timetric.server.access_log import Tell, shown
 from timetric.server.assets import AssetResource
@@ -129,6 +129,7 @@ def build_app(
     app.add_route("/series/{id}/csv", points, suffix="csv")
     app.add_route("/series/{id}/csv/unix.csv", points, suffix="unix")
     app.add_route("/series/{id}/csv/iso.csv", points, suffix="iso")
+    sharing.add_routes(app, storage, access, caching)
     dance = (storage.grants, keyring, signatures, clock, random)
     app.add_route("/oauth/request_token", RequestTokenResource(*dance))
     app.add_route("/oauth/access_token", AccessTokenResource(*dance))
@@ -166,7 +167,7 @@ def _answer(req: Request, resp: Response, error: Exception, params: dict[str, An
     resp.set_headers(problem.headers)
     if isinstance(error, SlugTaken):
         resp.location = url_of(req, error.id)
-    if problem.status >= 500:
+    if problem.status >= 500 and problem.status != 501:  # which is no fault of the service
         path = shown(req.env["PATH_INFO"])
         log.error("request %s: %s %s: %s", req.env[REQUEST_ID], req.method, path, error)
     if isinstance(problem, PageProblem) or _is_read(req, problem):

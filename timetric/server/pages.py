@@ -74,11 +74,17 @@ def show(req: Request, resp: Response, name: str, *targets: str, **values: objec
     resp.set_header("Cache-Control", "no-store")
     resp.set_header("Referrer-Policy", "same-origin")
     layout = {
+        "base_url": req.context.base_url,
         "root": root(req),
         "sign_in": sign_in_address(req),
         "viewer": req.context.viewer(req),
     }
-    resp.text = _templates.get_template(f"{name}.html").render(layout | values)
+    resp.text = rendered(name, **layout | values)
+
+
+def rendered(name: str, **values: object) -> str:
+    """The page made from the template of that name."""
+    return _templates.get_template(f"{name}.html").render(values)
 
 
 def show_problem(
