@@ -74,6 +74,7 @@ server.frame
 server.access server.session server.selection server.terms server.rates
 server.router server.overview
 server.reading server.series server.search server.oauth server.description server.writes
+server.home server.manual
 server.account.form server.account.agent
 server.account.expiry
 server.account.sign_in server.account.overview server.account.password server.account.sessions

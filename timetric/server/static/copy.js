@@ -7,7 +7,9 @@ if (navigator.clipboard) {
     const told = document.createElement("span");
     button.type = "button";
     button.className = "copy";
-    button.textContent = "Copy " + source.dataset.copy;
+    const what = document.createElement("span");
+    what.textContent = " " + source.dataset.copy;
+    button.append("Copy", what);
     told.className = "told";
     told.setAttribute("role", "status");
     button.addEventListener("click", async () => {
