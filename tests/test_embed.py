@@ -8,7 +8,6 @@ import threading
 from collections.abc import Iterator
 from html import unescape
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 
 import pytest
 from lxml import html
@@ -204,9 +203,9 @@ def snippets(service: Service, id: str) -> str:
     return f"<!DOCTYPE html><html lang=en><head>{head}</head><body>{page}</body></html>"
 
 
-@pytest.fixture
-def browser(tmp_path: Path) -> Iterator[Browser]:
-    opened = Browser(tmp_path / "profile")
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    opened = Browser(tmp_path_factory.mktemp("browser") / "profile")
     yield opened
     opened.driver.quit()
 
