@@ -26,10 +26,12 @@ TEMPLATE = HERE.parent / "timetric/server/templates/help/protocol.html"
 #: How the documentation names a service; the page has the service's own address there.
 USUAL = "http://127.0.0.1:8000/"
 
-#: What other pages of the documentation are to somebody who reads this one at a service.
+#: What other pages of the documentation are to somebody who reads this one at a service. What is
+#: not among them is named.
 PAGES = {
     "account": '<a href="{{ root }}account/">your account</a>',
     "server": "the documentation for those who run a service",
+    "sharing": '<a href="{{ root }}help/start/#embed">the first five minutes</a>',
 }
 
 #: Nodes that are an element of HTML each, as their children are.
@@ -70,7 +72,7 @@ def template(text: str) -> str:
 def doc_role(
     role: str, rawtext: str, text: str, *_: Any, **__: Any
 ) -> tuple[list[nodes.Node], list[nodes.Node]]:
-    return [nodes.raw(rawtext, PAGES[text])], []
+    return [nodes.raw(rawtext, PAGES.get(text, f"“{text}” of the documentation"))], []
 
 
 def contents(section: nodes.section) -> str:

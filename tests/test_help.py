@@ -110,19 +110,25 @@ def test_the_ways_to_a_first_series_go_as_they_are_shown(
 
 @needs_curl
 def test_the_examples_of_the_protocol_run_at_the_service_that_shows_them(
-    service: RunningService, series: timetric.Series, shell: dict[str, str]
+    service: RunningService,
+    client: timetric.TimetricClient,
+    series: timetric.Series,
+    shell: dict[str, str],
 ) -> None:
     home = Path(shell["HOME"])
     (home / "power.csv").write_text("2009-03-10,3\n2009-03-11,4.25\n")
     commands = [text for told, text in samples(service.url, "help/protocol/") if told == "command"]
     assert len(commands) >= 15
+    public = client.create_series(title="T", caption="c", public=True)
+    known = {**shell, "TOKEN": shell["OF"], "ID": series.id, "PUBLIC_ID": public.id}
     for command in commands:
         assert service.url in command
         series.update([(1, 2)])
         for line in re.findall(r"(?:.|(?<=\\)\n)+", command):
             here = line.replace("curl ", "curl -sSf ")
             if "series=true" not in here:  # the end of it
-                run(["sh", "-euc", here], {**shell, "TOKEN": shell["OF"], "ID": series.id})
+                run(["sh", "-euc", here], known)
+    public.remove()
 
 
 @pytest.fixture(scope="module")

@@ -73,7 +73,9 @@ METRICS: Table = {
     **alike(nobody=401, cookie=401, other=403, cookie_beside_other=403, owner=403, oauth=403),
     "read-only": (403, 403, 403),
 }
-#: Credentials do not count.
+#: Credentials do not count here, and below; but a browser shows its user's own pictures.
+PICTURE: Table = {**dict.fromkeys(FIND, (404, OK, 404)), "cookie": (OK, OK, 404)}
+EMBED: Table = dict.fromkeys(FIND, (404, OK, 404))
 OPEN: Table = dict.fromkeys(FIND, (OK, OK, OK))
 
 
@@ -120,6 +122,7 @@ def form(path: str, table: Table, fields: str = "") -> Endpoint:
     return Endpoint("POST", path, table, fields.encode(), FORM)
 
 
+PICTURES = ("chart.svg", "chart.png", "sparkline.svg")
 READS = ("metadata/", "value/json/", "points/", "csv/", "csv/unix.csv", "csv/iso.csv")
 FOUND = ("search/", *(f"{tags}/{tag}" for tags in ("tags", "tag") for tag in ("", "{tags}/")))
 ASKS = ("tokens/{key}/revoke/", "applications/{key}/delete/", "authorized/{key}/revoke/")
@@ -140,6 +143,9 @@ ENDPOINTS = [
         {"Content-Type": "application/json"},
     ),
     *(Endpoint("GET", f"/series/{{id}}/{name}", READ) for name in READS),
+    *(Endpoint("GET", f"/series/{{id}}/{name}", PICTURE) for name in PICTURES),
+    *(Endpoint("GET", f"/embed/{{id}}/{end}", EMBED) for end in ("", "graph/")),
+    Endpoint("GET", "/oembed/", always(400)),  # without a URL
     *(Endpoint("GET", f"/{name}{end}", FIND) for name in FOUND for end in ("", "results.{form}")),
     Endpoint("GET", "/search/", FIND | alike(nobody=401), query="?u=me"),
     Endpoint("GET", "/search/results.{form}", FIND | alike(nobody=401), query="?u=me"),
@@ -186,7 +192,7 @@ ENDPOINTS = [
 SAME_ORIGIN = {"Sec-Fetch-Site": "same-origin"}
 
 #: Where there is something that anybody may read, scripts of other sites may too.
-READABLE = ("/series/", "/search/", "/tags/", "/tag/", "/openapi.json")
+READABLE = ("/embed/", "/oembed/", "/series/", "/search/", "/tags/", "/tag/", "/openapi.json")
 
 
 class Place(NamedTuple):

@@ -67,7 +67,7 @@ class EmbedResource:
         graph = {
             "title": about.title,
             "caption": about.caption,
-            "unit": about.unit,
+            "unit": about.unit or None,
             "url": series_url(req, series),
             "latest": latest,
             "points": points,

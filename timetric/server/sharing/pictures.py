@@ -98,7 +98,7 @@ class PicturesResource:
     def _plan(self, series: Series, asked: Asked, scale: int) -> Plan:
         points = outline(self._storage, series, asked.window, 2 * asked.width * scale)
         about = series.metadata
-        return plan_of(points, asked.width, asked.height, title=about.title, unit=about.unit or "")
+        return plan_of(points, asked.width, asked.height, title=about.title, unit=about.unit)
 
 
 def read_asked(query: Fields, sizes: dict[str, Size]) -> Asked:
