@@ -90,6 +90,18 @@ def test_the_five_minutes_go_as_they_are_told(
     oranges.remove()
 
 
+def test_what_is_shown_elsewhere_is_there(
+    service: RunningService, client: timetric.TimetricClient
+) -> None:
+    public = client.create_series([(1, 2)], title="T", caption="c", public=True)
+    shown = [sample for sample in samples(service.url, "help/start/") if "/ID/" in sample.text]
+    assert [told for told, _ in shown] == ["HTML", "HTML", "Markdown"]
+    for _, text in shown:
+        [url] = re.findall(r"https?://[^\s\")]+", text.replace("/ID/", f"/{public.id}/"))
+        assert send(url, "GET", url.replace(service.url, "/")).status == 200
+    public.remove()
+
+
 @needs_curl
 def test_the_ways_to_a_first_series_go_as_they_are_shown(
     service: RunningService, client: timetric.TimetricClient, shell: dict[str, str]
