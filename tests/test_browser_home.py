@@ -244,11 +244,11 @@ def test_an_example_is_copied_with_the_address_of_the_service(
 ) -> None:
     browser.open(f"{service.url}help/start/")
     browser.allow_the_clipboard()
-    [*_, program] = browser.driver.find_elements("xpath", "//button[.='Copy program']")
+    [*_, program] = browser.driver.find_elements("xpath", "//button[@aria-label='Copy program']")
     program.click()
     assert browser.shows("Copied")
     assert browser.clipboard.startswith("print(series.latest())")
-    browser.driver.find_elements("xpath", "//button[.='Copy commands']")[0].click()
+    browser.driver.find_elements("xpath", "//button[@aria-label='Copy commands']")[0].click()
     assert f"{service.url}create/" in browser.clipboard
 
 

@@ -7,9 +7,9 @@ if (navigator.clipboard) {
     const told = document.createElement("span");
     button.type = "button";
     button.className = "copy";
-    const what = document.createElement("span");
-    what.textContent = " " + source.dataset.copy;
-    button.append("Copy", what);
+    const what = "Copy " + source.dataset.copy;
+    button.textContent = source.closest(".sample") ? "Copy" : what;
+    button.setAttribute("aria-label", what);
     told.className = "told";
     told.setAttribute("role", "status");
     button.addEventListener("click", async () => {
