@@ -99,9 +99,9 @@ class Suggestions {
   option({ name, title, caption, unit, latest, public: isPublic }) {
     const option = link(new URL(`../series/${encodeURIComponent(name)}/`, this.form.action));
     const value = latest.timestamp === null ? "" : `${shown(latest.value)} ${unit ?? ""}`.trim();
-    option.append(made("span", "head", title), made("span", "value", value));
-    option.append(made("span", "caption", caption));
+    option.append(made("span", "head", title));
     if (!isPublic) option.append(made("span", "mark", "private"));
+    option.append(made("span", "caption", caption), made("span", "value", value));
     return option;
   }
 
