@@ -117,7 +117,7 @@ class _Area(NamedTuple):
     def at_time(self, mark: Mark) -> Text:
         """One near the right edge ends at its mark, so that it is not cut off."""
         x = self.x(mark.place)
-        is_last = self.right + _SIDE - x < _CHARACTER * len(mark.label) / 2
+        is_last = self.right + _SIDE - x < _CHARACTER * len(mark.label) / 2 + 4
         return Text(x, self.bottom + 16, mark.label, "end" if is_last else "middle")
 
 
