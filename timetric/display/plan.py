@@ -125,7 +125,7 @@ def fitted(title: str, unit: str, width: float) -> tuple[str, str]:
     """Title and unit, as much of them as there is room for beside each other.
 
     >>> fitted("Office power", "kW", 200), fitted("Office power", "kW", 80)
-    (('Office power', 'kW'), ('Offic…', 'kW'))
+    (('Office power', 'kW'), ('Offi…', 'kW'))
     """
     unit = _cut(plain(unit), width / 3)
     return _cut(plain(title), width - (_length(unit) + LARGE if unit else 0)), unit

@@ -81,7 +81,7 @@ class PicturesResource:
         asked = read_asked(read_query(req), SPARKLINE)
         if self._holds(req, resp, series, SVG, "sparkline"):
             return
-        points = outline(self._storage, series, asked.window, 2 * asked.width)
+        points = outline(self._storage, series, asked.window, asked.width)
         resp.text = svg_sparkline(points, label(series), asked.width, asked.height, asked.dark)
         resp.set_header("Content-Security-Policy", _POLICY)
 
@@ -96,7 +96,7 @@ class PicturesResource:
         return False
 
     def _plan(self, series: Series, asked: Asked, scale: int) -> Plan:
-        points = outline(self._storage, series, asked.window, 2 * asked.width * scale)
+        points = outline(self._storage, series, asked.window, asked.width * scale)
         about = series.metadata
         return plan_of(points, asked.width, asked.height, title=about.title, unit=about.unit)
 
