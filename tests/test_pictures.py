@@ -340,5 +340,6 @@ def test_a_scale_is_1_or_2(service: Service) -> None:
 
 def test_the_largest_picture_is_drawn(service: Service) -> None:
     path = make(service)
-    asked = "chart.png?width=1600&height=1000&scale=2"
-    assert image(service.send("GET", path + asked)).size == (3200, 2000)
+    for asked in ("width=1600&height=1000", "width=800&height=500&scale=2"):
+        assert image(service.send("GET", f"{path}chart.png?{asked}")).size == (1600, 1000)
+    assert service.send("GET", f"{path}chart.png?width=801&scale=2").status == 400

@@ -68,7 +68,9 @@ class PicturesResource:
     def on_get_png(self, req: Request, resp: Response, id: str) -> None:
         series = self._access.to_picture(req, id)
         query = read_query(req)
-        asked, scale = read_asked(query, CHART), fields.number(query, "scale", *SCALE)
+        scale = fields.number(query, "scale", *SCALE)
+        sizes = {name: size._replace(most=size.most // scale) for name, size in CHART.items()}
+        asked = read_asked(query, sizes)
         if self._holds(req, resp, series, PNG, "chart"):
             return
         from timetric.server.sharing.png import png_chart  # Pillow takes 14 MB

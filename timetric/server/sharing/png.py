@@ -22,7 +22,7 @@ _BOLD = 0.3  # pixels that are added around the letters of a title
 #: Pillow's names of SVG's: always at the baseline.
 _ANCHORS = {"start": "ls", "middle": "ms", "end": "rs"}
 
-#: Drawn at once; each takes up to 30 MB, and no more of them would be any faster.
+#: Drawn at once; the largest takes some 30 MB, and more of them at once would be no faster.
 _TURNS = BoundedSemaphore(2)
 
 
