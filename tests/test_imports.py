@@ -58,6 +58,7 @@ server.columns server.metadata server.problem server.names server.attempts serve
 server.limits server.slots server.pace
 server.blocks server.buckets server.intake server.unpacked
 server.aggregates server.thinning
+server.stretches
 server.storage.errors server.storage.accounts
 server.storage.grants
 server.storage

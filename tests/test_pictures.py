@@ -155,12 +155,13 @@ def test_a_null_breaks_the_line(service: Service) -> None:
 def test_a_null_breaks_the_line_of_many_points_too(service: Service) -> None:
     """But neither one among numbers in a pixel, nor a time without any points."""
     rows = [
-        b"%d,%s\n" % (t, b"null" if 8000 < t < 12_000 or t == 500 else b"1") for t in range(30_000)
+        b"%d,%s\n" % (t, b"null" if 8000 < t < 12_000 or t == 520 else b"1") for t in range(30_000)
     ]
     csv = b"".join(rows[:20_000] + rows[25_000:])
     path = make(service, csv)
     assert line(drawn(service.send("GET", path + "chart.svg"))).count("M") == 2
     assert line(drawn(service.send("GET", path + "sparkline.svg"))).count("M") == 2
+    assert line(drawn(service.send("GET", path + "chart.svg?end=10000"))).count("M") == 1
     picture = image(service.send("GET", path + "chart.png"))
     columns = {x for x, _ in blue(picture)}
     left, right = min(columns), max(columns)
@@ -172,6 +173,14 @@ def test_a_spike_among_many_points_is_seen(service: Service) -> None:
     csv = b"".join(b"%d,%d\n" % (t, 100 * (t == 4321)) for t in range(20_000))
     picture = image(service.send("GET", make(service, csv) + "chart.png"))
     assert min(y for _, y in blue(picture)) < 60
+
+
+def test_many_words_are_drawn_as_few_are(service: Service) -> None:
+    """Also where each column has many; thinned for data they would be left out."""
+    csv = b"".join(b"%d,%s\n" % (t, b"true" if t >= 5000 else b"false") for t in range(10_000))
+    path = line(drawn(service.send("GET", make(service, csv) + "chart.svg")))
+    heights = {place.split()[1] for place in path[1:].split("L")}
+    assert len(heights) == 2
 
 
 def test_a_window_is_drawn(service: Service) -> None:
@@ -331,5 +340,6 @@ def test_a_scale_is_1_or_2(service: Service) -> None:
 
 def test_the_largest_picture_is_drawn(service: Service) -> None:
     path = make(service)
-    asked = "chart.png?width=1600&height=1000&scale=2"
-    assert image(service.send("GET", path + asked)).size == (3200, 2000)
+    for asked in ("width=1600&height=1000", "width=800&height=500&scale=2"):
+        assert image(service.send("GET", f"{path}chart.png?{asked}")).size == (1600, 1000)
+    assert service.send("GET", f"{path}chart.png?width=801&scale=2").status == 400

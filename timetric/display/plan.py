@@ -117,7 +117,7 @@ class _Area(NamedTuple):
     def at_time(self, mark: Mark) -> Text:
         """One near the right edge ends at its mark, so that it is not cut off."""
         x = self.x(mark.place)
-        is_last = self.right + _SIDE - x < _CHARACTER * len(mark.label) / 2
+        is_last = self.right + _SIDE - x < _CHARACTER * len(mark.label) / 2 + 4
         return Text(x, self.bottom + 16, mark.label, "end" if is_last else "middle")
 
 
@@ -125,7 +125,7 @@ def fitted(title: str, unit: str, width: float) -> tuple[str, str]:
     """Title and unit, as much of them as there is room for beside each other.
 
     >>> fitted("Office power", "kW", 200), fitted("Office power", "kW", 80)
-    (('Office power', 'kW'), ('Offic…', 'kW'))
+    (('Office power', 'kW'), ('Offi…', 'kW'))
     """
     unit = _cut(plain(unit), width / 3)
     return _cut(plain(title), width - (_length(unit) + LARGE if unit else 0)), unit

@@ -19,7 +19,13 @@ BYTES: Schema = {}  # what is no text has no schema (OpenAPI 3.1, 4.8.14.2)
 _SLUG: Schema = {"type": "string", "pattern": f"^{SLUG.pattern}$"}
 _TIMESTAMP: Schema = {"type": "number", "description": "Unix seconds, UTC"}
 _VALUE: Schema = {"type": ["number", "boolean", "null"]}
-_POINT: Schema = {"type": "array", "prefixItems": [_TIMESTAMP, _VALUE], "items": False}
+_POINT: Schema = {
+    "type": "array",
+    "description": "a timestamp (Unix seconds, UTC) and a value",
+    "items": _VALUE,
+    "minItems": 2,
+    "maxItems": 2,
+}
 _DEGREES: dict[str, Schema] = {
     "latitude": {"minimum": -90, "maximum": 90},
     "longitude": {"minimum": -180, "maximum": 180},
@@ -138,7 +144,7 @@ SCHEMAS: dict[str, Schema] = {
         {
             **dict.fromkeys(("title", "caption", "url"), TEXT),
             "unit": _or_null(TEXT),
-            "latest": {"anyOf": [_POINT, {"type": "null"}]},
+            "latest": {**_POINT, "type": ["array", "null"]},
             "points": {"type": "array", "items": _POINT},
         }
     ),

@@ -14,7 +14,7 @@ from timetric.server.caching import Caching
 from timetric.server.compression import is_packed
 from timetric.server.pages import rendered, root
 from timetric.server.sharing.fluid import fluid
-from timetric.server.sharing.outline import outline
+from timetric.server.sharing.outline import outline, thinned
 from timetric.server.sharing.pictures import label, read_dark, read_window
 from timetric.server.storage import Series, Storage
 
@@ -23,7 +23,7 @@ _POLICY = (
     "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors *"
 )
 
-_POINTS = 2000  # that are drawn in a frame, of whatever size that is
+_COLUMNS = 1000  # of what is drawn in a frame, of whatever size that is
 
 #: How many points the data have: usually, at least and at most.
 GRAPH = (1000, 2, 10_000)
@@ -48,7 +48,7 @@ class EmbedResource:
         resp.text = rendered(
             "embed",
             about=series.metadata,
-            chart=fluid(outline(self._storage, series, window, _POINTS)),
+            chart=fluid(outline(self._storage, series, window, _COLUMNS)),
             label=label(series),
             latest=self._storage.latest(series),
             root=root(req),
@@ -63,7 +63,7 @@ class EmbedResource:
         if self._holds(req, resp, series, "application/json", "graph"):
             return
         about, latest = series.metadata, self._storage.latest(series)
-        points = outline(self._storage, series, window, most)
+        points = thinned(self._storage, series, window, most)
         graph = {
             "title": about.title,
             "caption": about.caption,

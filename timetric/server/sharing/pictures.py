@@ -68,7 +68,9 @@ class PicturesResource:
     def on_get_png(self, req: Request, resp: Response, id: str) -> None:
         series = self._access.to_picture(req, id)
         query = read_query(req)
-        asked, scale = read_asked(query, CHART), fields.number(query, "scale", *SCALE)
+        scale = fields.number(query, "scale", *SCALE)
+        sizes = {name: size._replace(most=size.most // scale) for name, size in CHART.items()}
+        asked = read_asked(query, sizes)
         if self._holds(req, resp, series, PNG, "chart"):
             return
         from timetric.server.sharing.png import png_chart  # Pillow takes 14 MB
@@ -81,7 +83,7 @@ class PicturesResource:
         asked = read_asked(read_query(req), SPARKLINE)
         if self._holds(req, resp, series, SVG, "sparkline"):
             return
-        points = outline(self._storage, series, asked.window, 2 * asked.width)
+        points = outline(self._storage, series, asked.window, asked.width)
         resp.text = svg_sparkline(points, label(series), asked.width, asked.height, asked.dark)
         resp.set_header("Content-Security-Policy", _POLICY)
 
@@ -96,7 +98,7 @@ class PicturesResource:
         return False
 
     def _plan(self, series: Series, asked: Asked, scale: int) -> Plan:
-        points = outline(self._storage, series, asked.window, 2 * asked.width * scale)
+        points = outline(self._storage, series, asked.window, asked.width * scale)
         about = series.metadata
         return plan_of(points, asked.width, asked.height, title=about.title, unit=about.unit)
 

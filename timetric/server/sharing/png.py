@@ -17,12 +17,12 @@ _FINER = 4
 
 _LINE, _DOT = 1.5, 1.8  # pixels: the breadth of a line, the radius of a dot
 _FULL, _QUIET, _GRID, _TICK = 255, 191, 46, 128  # how much there is of a colour, of 255
-_BOLD = 0.25  # pixels that are added around the letters of a title
+_BOLD = 0.3  # pixels that are added around the letters of a title
 
 #: Pillow's names of SVG's: always at the baseline.
 _ANCHORS = {"start": "ls", "middle": "ms", "end": "rs"}
 
-#: Drawn at once; each takes up to 30 MB, and no more of them would be any faster.
+#: Drawn at once; the largest takes some 30 MB, and more of them at once would be no faster.
 _TURNS = BoundedSemaphore(2)
 
 
