@@ -142,6 +142,29 @@ def test_enter_without_a_choice_searches_and_escape_closes(
     assert browser.driver.current_url == f"{service.url}search/?q=office"
 
 
+def test_the_service_is_asked_once_for_a_word_and_nothing_old_is_left_on_coming_back(
+    service: Service, browser: Browser
+) -> None:
+    from selenium.webdriver.common.keys import Keys
+
+    title = "Power that is drawn by the whole of the office"
+    make(service, title, public=True)
+    browser.open(f"{service.url}help/")
+    enter(browser, title)
+    assert offers(browser, title)
+    script = "return performance.getEntriesByType('resource').map(each => each.name)"
+    asked = [name for name in browser.driver.execute_script(script) if "results.thick" in name]
+    assert 1 <= len(asked) < len(title) / 3, "not for each letter"
+    browser.type(Keys.DOWN, Keys.ENTER)
+    assert comes_to(browser, title)
+    browser.driver.back()
+    assert comes_to(browser, "Help")
+    assert offers(browser)
+    browser.driver.find_element("id", "q").click()
+    browser.type(Keys.DOWN)
+    assert offers(browser, title)
+
+
 def test_a_click_opens_what_is_offered_and_the_last_leads_to_all(
     service: Service, browser: Browser
 ) -> None:

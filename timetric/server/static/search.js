@@ -31,6 +31,7 @@ class Suggestions {
     this.input.addEventListener("input", () => this.wait());
     this.input.addEventListener("keydown", (event) => this.press(event));
     this.input.addEventListener("blur", () => this.close());
+    window.addEventListener("pagehide", () => this.close()); // so that nothing old is there on coming back
     this.popup.addEventListener("mousedown", (event) => event.preventDefault()); // keeps the focus
   }
 
