@@ -10,6 +10,7 @@ from falcon import Request, Response
 from jinja2 import Environment, PackageLoader
 from markupsafe import Markup
 
+from timetric.display.wording import number
 from timetric.points import format_value
 from timetric.server.assets import address
 from timetric.server.callback import origin
@@ -19,8 +20,8 @@ from timetric.server.storage import User
 from timetric.timestamps import format_iso
 
 _POLICY = (
-    "default-src 'none'; style-src 'self'; img-src 'self'; script-src 'self'; base-uri 'none'; "
-    "frame-ancestors 'none'; form-action 'self'"
+    "default-src 'none'; style-src 'self'; img-src 'self'; script-src 'self'; "
+    "connect-src 'self'; base-uri 'none'; frame-ancestors 'none'; form-action 'self'"
 )
 
 #: The methods that only read.
@@ -36,12 +37,29 @@ def _moment(timestamp: float) -> Markup:
     return Markup('<time datetime="{}Z">{} UTC</time>').format(iso, iso.replace("T", " "))
 
 
+def _exactly(timestamp: float) -> Markup:
+    """A time to the second, and further where it has more."""
+    iso = format_iso(timestamp)
+    return Markup('<time datetime="{}Z">{} UTC</time>').format(iso, iso.replace("T", " "))
+
+
+def _size(count: int) -> str:
+    """So many bytes, in the largest unit that leaves a whole number, or nearly."""
+    units = (("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10))
+    return next(
+        (f"{count / size:.4g} {unit}" for unit, size in units if count >= size), f"{count} bytes"
+    )
+
+
 _templates = Environment(
     loader=PackageLoader("timetric.server"), autoescape=True, auto_reload=False
 )
 _templates.filters |= {
     "time": format_iso,
     "moment": _moment,
+    "exactly": _exactly,
+    "size": _size,
+    "number": number,
     "value": format_value,
     "origin": origin,
     "asset": address,
