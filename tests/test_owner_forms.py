@@ -396,6 +396,8 @@ def test_a_small_file_is_kept_over_the_preview_and_a_large_one_is_asked_for_agai
     assert value(large, "pasted") == ""
     assert b"Choose power.csv once more" in large.body
     assert b"<strong>1 point</strong> of 524,288 rows" in large.body
+    form |= {"step": "create", "awaited": "power.csv"}
+    assert "did not come again" in fault(sends(owner, "/new/", form), "csv")
 
 
 def test_a_series_needs_no_points(service: Service, owner: Browser) -> None:

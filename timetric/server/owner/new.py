@@ -15,12 +15,14 @@ from timetric.server.owner.own import Owners
 from timetric.server.owner.points import Sent, read_sent
 from timetric.server.owner.preview import understood
 from timetric.server.owner.wrong import LABELS, WRONG, told
-from timetric.server.pages import show, show_problem
+from timetric.server.pages import PageProblem, show, show_problem
 from timetric.server.receipt import Key, Receipt, Terms
 from timetric.server.storage import Storage, User
 
 #: What the form has behind its fold.
 _FURTHER = LABELS.keys() - {"title", "caption", "public"}
+
+_NOT_AGAIN = "{} did not come again. Choose it once more, or create the series without points."
 
 
 class NewResource:
@@ -69,6 +71,9 @@ class NewResource:
         metadata, id = from_fields(sent.fields), make_id(self._random)
         if sent.fault is not None:
             raise sent.fault
+        awaited = text(sent.fields, "awaited")
+        if awaited and not is_preview and not sent.upload.rows:
+            raise PageProblem(400, _NOT_AGAIN.format(awaited), field="csv")
         terms = Terms(rows=sent.upload.rows, key=key, dry_run=is_preview)
         points = sent.upload.points
         return self._storage.create(id, user, metadata, points, self._clock(), terms)

@@ -14,7 +14,7 @@ class Sending {
   constructor(form, submitter) {
     this.form = form;
     this.request = new XMLHttpRequest();
-    this.buttons = [...form.querySelectorAll("button")];
+    this.buttons = [...form.elements].filter((control) => control.localName === "button");
     this.panel = document.createElement("div");
     this.panel.className = "sending";
     this.bar = document.createElement("progress");
