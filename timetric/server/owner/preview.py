@@ -56,8 +56,8 @@ def understood(upload: Upload) -> Preview | None:
         words,
         list(to_points(part(columns, 0, _FIRST))),
         next(to_points(part(columns, size - 1, size))),
-        None if few else float(np.nanmin(columns.v)),
-        None if few else float(np.nanmax(columns.v)),
+        None if few else float(np.fmin.reduce(columns.v)),
+        None if few else float(np.fmax.reduce(columns.v)),
         _line(columns),
     )
 
