@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Iterator
 from html import unescape
+from html.parser import HTMLParser
 from urllib.parse import parse_qs, quote, urlencode, urlsplit
 
 import pytest
@@ -181,6 +182,13 @@ def test_a_bad_line_of_a_file_is_pointed_out(service: Service, owner: Browser, l
     assert service.csv(path) == b""
 
 
+def test_lines_of_a_spreadsheet_are_told_what_they_lack(service: Service, owner: Browser) -> None:
+    path = service.create()
+    for line in ("2009-03-11 12:00\t14.25", "1236772800;14.25"):
+        page = sends(owner, f"{path}upload/", {"pasted": f"1,2\n{line}"})
+        assert "Write a comma between time and value." in fault(page, "pasted")
+
+
 def test_a_heading_is_told_as_such(service: Service, owner: Browser) -> None:
     path = service.create()
     page = sends(owner, f"{path}upload/", {"pasted": "time,value\n1,2\n"})
@@ -283,6 +291,7 @@ def test_points_that_came_meanwhile_do_not_hinder_a_change(
     form = {"title": "T", "caption": "C", "seen": seen(owner.get(f"{path}edit/"))}
     service.owner_sends("POST", f"{path}?value=1")
     assert sends(owner, f"{path}edit/", form).status == 303
+    assert sends(owner, f"{path}edit/", form).status == 303, "a second click finds it done"
 
 
 @pytest.mark.parametrize(
@@ -322,6 +331,46 @@ def test_hostile_texts_stay_texts(service: Service, owner: Browser) -> None:
         assert page.status == 200
         assert b"<script>" not in page.body, name
         assert b"{{ 7" in page.body or b"49" not in page.body, name
+
+
+def test_the_tag_to_embed_holds_a_hostile_title_as_a_text(service: Service) -> None:
+    made = service.owner_sends("POST", f"/create/?caption=C&public=true&title={quote(HOSTILE)}")
+    path = urlsplit(made.headers["Location"]).path
+    [shown] = re.findall(r'<code id="embed"[^>]*>(.*?)</code>', page_of(service, path), re.DOTALL)
+    [(tag, attributes)] = Tags(unescape(shown)).found
+    assert tag == "iframe"
+    assert attributes["title"] == HOSTILE
+    assert attributes["src"] == f"{service.url}embed/{path.split('/')[2]}/"
+
+
+class Tags(HTMLParser):
+    """The tags that begin in a text, with their attributes."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.found: list[tuple[str, dict[str, str | None]]] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.found.append((tag, dict(attrs)))
+
+
+def page_of(service: Service, path: str) -> str:
+    return service.send("GET", path).body.decode()
+
+
+def test_a_page_tells_age_and_span(service: Service) -> None:
+    path = service.create(b"60,1\n1236772560,0.30000000000000004\n", public=True)
+    page = page_of(service, path)
+    age = f"{round((service.clock() - 1236772560) / 60)} min ago"
+    told = '<time datetime="2009-03-11T11:56:00Z" title="2009-03-11 11:56:00 UTC">'
+    assert f"{told}{age}</time>, at" in page
+    assert '<data value="0.30000000000000004">0.3</data>' in page
+    assert "1970-01-01 00:01:00 UTC" in page
+    for name in ("csv/unix.csv", "csv/iso.csv", "points.json"):
+        assert f'href="{path}{name}"' in page
+    points = json.loads(service.send("GET", f"{path}points.json").body)["points"]
+    assert points == [[60.0, 1.0], [1236772560.0, 0.30000000000000004]]
 
 
 def test_a_series_is_shown_to_everybody_and_hidden_again(service: Service, owner: Browser) -> None:

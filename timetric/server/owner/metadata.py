@@ -58,6 +58,8 @@ class EditResource:
         changes, seen = vars(from_fields(fields)), text(fields, "seen")
         for _ in range(_TRIES):
             series = self._owners.own(series.owner, series.id)
+            if vars(series.metadata) == changes:  # a second click
+                return
             if fingerprint(series.metadata) != seen:
                 raise Outdated
             try:

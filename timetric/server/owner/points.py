@@ -16,6 +16,7 @@ from timetric.server.pages import PageProblem
 
 _SHOWN = 200  # characters of a bad line
 _HEADING = " If it is a heading, take it out."
+_COMMA = " Write a comma between time and value."
 
 
 class Sent(NamedTuple):
@@ -73,10 +74,16 @@ def _parsed(read: Callable[[], BinaryIO], field: str) -> tuple[Upload, PageProbl
     except InvalidPoint as error:
         line = error.line or 1
         detail = error.detail.removeprefix(f"line {line}: ")
-        hint = _HEADING if line == 1 else ""
-        text = plain(line_text(read(), line)[:_SHOWN])
-        members = {"field": field, "line": line, "text": text}
-        return NOTHING, PageProblem(400, f"Line {line}: {detail}.{hint}", **members)
+        text = line_text(read(), line)
+        members = {"field": field, "line": line, "text": plain(text[:_SHOWN])}
+        return NOTHING, PageProblem(400, f"Line {line}: {detail}.{_hint(line, text)}", **members)
+
+
+def _hint(line: int, text: str) -> str:
+    """What may be the matter: spreadsheets have tabs, semicolons and headings."""
+    if "," not in text and ("\t" in text or ";" in text):
+        return _COMMA
+    return _HEADING if line == 1 and text[:1].isalpha() else ""
 
 
 def line_text(file: BinaryIO, number: int) -> str:

@@ -21,12 +21,14 @@ class Sending {
     this.bar.max = 1;
     this.bar.setAttribute("aria-label", "Sent");
     this.told = document.createElement("p");
-    this.told.setAttribute("role", "status");
+    this.said = document.createElement("p"); // what a screen reader says; each percent would be too much
+    this.said.className = "unseen";
+    this.said.setAttribute("role", "status");
     this.stop = document.createElement("button");
     this.stop.type = "button";
     this.stop.textContent = "Stop";
     this.stop.addEventListener("click", () => this.request.abort());
-    this.panel.append(this.bar, this.told, this.stop);
+    this.panel.append(this.bar, this.told, this.said, this.stop);
     this.data = new FormData(form, submitter);
   }
 
@@ -35,7 +37,9 @@ class Sending {
     request.upload.addEventListener("progress", (event) => this.tell(event));
     request.upload.addEventListener("load", () => {
       this.bar.removeAttribute("value");
-      this.told.textContent = "All is sent; it is being read";
+      this.told.textContent = "";
+      this.said.className = "";
+      this.said.textContent = "All is sent; it is being read";
     });
     request.addEventListener("load", () => this.answered());
     request.addEventListener("error", () => {
@@ -47,6 +51,7 @@ class Sending {
     for (const button of this.buttons) button.disabled = true;
     form.append(this.panel);
     this.stop.focus();
+    this.said.textContent = "Sending";
     request.send(this.data);
   }
 
