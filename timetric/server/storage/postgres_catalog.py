@@ -18,8 +18,7 @@ from timetric.server.storage.postgres_engine import PostgresEngine
 from timetric.server.storage.postgres_pool import Connection
 from timetric.server.storage.postgres_quota import check_new
 from timetric.server.storage.postgres_receipts import key_of
-from timetric.server.storage.postgres_search import find, words_of
-from timetric.server.storage.postgres_sql import without_nul
+from timetric.server.storage.postgres_search import count_tags, find, words_of
 from timetric.server.storage.postgres_tables import PostgresTables
 from timetric.server.storage.writer import check, on_terms
 
@@ -87,14 +86,14 @@ class PostgresCatalog:
             _check_slug(db, owner, metadata.slug)
 
     def series(self, id: str) -> Series:
-        row = self._database.row(_SERIES, {"key": key_of(id), "id": without_nul(id)})
+        row = self._database.row(_SERIES, {"key": key_of(id), "id": id})
         if row is None:
             raise Missing(f"there is no series {id}")
         return _series(row)
 
     def known(self, id: str) -> Series:
         """Without what each write changes. Raises Missing."""
-        row = self._database.row(_KNOWN, (key_of(id), without_nul(id)))
+        row = self._database.row(_KNOWN, (key_of(id), id))
         if row is None:
             raise Missing(f"there is no series {id}")
         return _series((*row, 0.0))
@@ -104,6 +103,11 @@ class PostgresCatalog:
             total, rows = find(db, search, _ABOUT)
             states = {key: state for key, *state in db.execute(_STATES, ([r[0] for r in rows],))}
         return Found(total, [_series((*row, *states.get(row[0], (0.0,)))) for row in rows])
+
+    def tags(self, viewer: User | None, limit: int) -> list[tuple[str, int]]:
+        """Those that a viewer may find, so many."""
+        with self._database.reading() as db:
+            return count_tags(db, viewer, limit)
 
     def amend(self, series: Series, changes: Mapping[str, Any], now: float, terms: Terms) -> Series:
         def job(db: Connection) -> Series:
