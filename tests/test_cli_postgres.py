@@ -5,12 +5,16 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
+import timetric
+from tests.balancer import balancer
 from tests.dancing import FORM
 from tests.postgres import Databases, NoServer, Server, running_server
 from tests.service import basic, send
@@ -203,3 +207,41 @@ def test_the_password_comes_from_where_postgresql_looks(
         service.process.stderr.read() if service.process.stderr else ""
     )
     assert server.password not in said
+
+
+def test_processes_that_are_restarted_one_by_one_lose_no_request(
+    machine: Machine,  # noqa: F811
+    empty: str,
+) -> None:
+    """Each write is done once, each read answered, while both are ended and started again."""
+    on = ("--data", empty, "--secret-key-file", machine.home / "secret.key")
+    services = [machine.serve(*on), machine.serve(*on)]
+    stop = threading.Event()
+    with balancer([service.address for service in services]) as front:
+        config = {**machine.config, "url": front.url}
+        with timetric.TimetricClient(config) as client:
+            id = client.create_series(title="Visits", caption="So many").id
+
+        def work(_: int) -> int:
+            with timetric.TimetricClient(config) as client:
+                series, done = client.series(id), 0
+                while not stop.is_set():
+                    series.increment(1)
+                    done += 1
+                    assert float(series) >= done
+            return done
+
+        with ThreadPoolExecutor(3) as pool:
+            counts = [pool.submit(work, n) for n in range(3)]
+            try:  # or they would go on for ever
+                for place in (0, 1, 0):
+                    time.sleep(0.5)
+                    assert services[place].stop() == 0
+                    services[place] = machine.serve(*on)
+                    front.backends = [service.address for service in services]
+            finally:
+                stop.set()
+            done = sum(count.result() for count in counts)
+        with timetric.TimetricClient(config) as client:
+            assert float(client.series(id)) == done == client.series(id).count()
+    assert done > 0

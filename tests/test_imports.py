@@ -26,8 +26,9 @@ limits insecure
 timestamps oauth1
 points reply progress
 display
-display.wording
+display.wording display.look
 display.scale display.facts
+display.plan
 display.sparkline display.terminal display.svg display.card
 screen
 receipt holding
@@ -57,6 +58,7 @@ server.columns server.metadata server.problem server.names server.attempts serve
 server.limits server.slots server.pace
 server.blocks server.buckets server.intake server.unpacked
 server.aggregates server.thinning
+server.stretches
 server.storage.errors server.storage.accounts
 server.storage.grants server.storage.transfer
 server.storage
@@ -74,17 +76,28 @@ server.item server.health server.metrics
 server.frame
 server.access server.session server.selection server.terms server.rates
 server.router server.overview
+server.showing
+server.sharing.outline server.sharing.lettering server.sharing.fluid
+server.sharing.png
+server.sharing.pictures server.sharing.oembed
+server.sharing.embed
+server.sharing
 server.reading server.series server.search server.oauth server.description server.writes
+server.home server.manual
 server.account.form server.account.agent
 server.account.expiry
 server.account.sign_in server.account.overview server.account.password server.account.sessions
 server.account.tokens server.account.applications server.account.authorized
 server.account
+server.owner.own server.owner.once server.owner.points server.owner.preview server.owner.wrong
+server.owner.metadata server.owner.writes server.owner.removal
+server.owner.new
+server.owner
 server.openapi.schemas
 server.openapi.parameters server.openapi.replies
 server.openapi.operation
 server.openapi.series server.openapi.find server.openapi.oauth server.openapi.account
-server.openapi.service
+server.openapi.service server.openapi.sharing server.openapi.owner
 server.openapi.document
 server.openapi
 server.app
@@ -122,15 +135,26 @@ PURE = {
     "receipt",
     "metadata",
     "server.account.agent",
+    "server.owner.preview",
     "server.storage.tally",
 } | {
     f"server.{name}"
     for name in ("columns", "blocks", "buckets", "aggregates", "thinning", "formats", "receipt")
 }
-PURE |= {"server.listing", "server.atom"}
+PURE |= {"server.listing", "server.atom", "server.sharing.fluid"}
 DISPLAY = {"display"} | {
     f"display.{name}"
-    for name in ("wording", "scale", "facts", "sparkline", "terminal", "svg", "card")
+    for name in (
+        "wording",
+        "look",
+        "scale",
+        "plan",
+        "facts",
+        "sparkline",
+        "terminal",
+        "svg",
+        "card",
+    )
 }
 PURE |= DISPLAY
 SHARED = {
@@ -156,6 +180,7 @@ keyword linecache locale math numbers opcode operator os posixpath re reprlib sr
 sre_constants sre_parse stat struct token tokenize types typing urllib warnings weakref
 """
 
+ENGINES = ("sqlite", "postgres")
 #: The interface of storage, which knows nothing of the engines that stand behind it.
 INTERFACE = {"server.storage"} | {
     f"server.storage.{n}" for n in ("errors", "accounts", "grants", "transfer")
@@ -334,6 +359,21 @@ def test_only_the_storage_room_names_an_engine() -> None:
     assert [f for f in interface if ours(f.target) in room - INTERFACE] == []
 
 
+def test_what_the_engines_share_names_none_of_them() -> None:
+    """In the storage room a module's name says whose it is; the others are everybody's."""
+    owned = {"database": "sqlite", "migrations": "sqlite", "epoch": "sqlite"}
+    packages = {"sqlite3": "sqlite", "psycopg": "postgres"}
+
+    def engine(module: str) -> str | None:
+        name = module.removeprefix("server.storage.")
+        return owned.get(name) or next((e for e in ENGINES if name.startswith(e)), None)
+
+    room = [f for f in IMPORTS if f.module.startswith("server.storage.")]
+    named = [(f, engine(ours(f.target)) or packages.get(outer(f.target))) for f in room]
+    assert {found for _, found in named} == {None, *ENGINES}
+    assert [f for f, found in named if found not in (None, engine(f.module))] == []
+
+
 def test_only_the_storage_room_speaks_sql() -> None:
     wrong = [
         (module.name, text)
@@ -419,6 +459,7 @@ def test_the_client_end_imports_without_the_extras() -> None:
         "oauth2",
         "pandas",
         "pcodec",
+        "PIL",
         "polars",
         "pyarrow",
         "tqdm",

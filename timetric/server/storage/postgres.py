@@ -14,6 +14,7 @@ from timetric.server.storage import (
     StorageError,
     Transfer,
     Unavailable,
+    User,
 )
 from timetric.server.storage.assembly import Assembly
 from timetric.server.storage.history import History
@@ -39,6 +40,7 @@ class PostgresStorage(Assembly):
         history = History(engine)
         catalog = PostgresCatalog(database, engine, history)
         super().__init__(engine, catalog, history)
+        self._known_series, self._tags = catalog.known, catalog.tags
         self._database = database
         sql = PostgresSql(database)
         self.accounts: Accounts = SqlAccounts(sql, PostgresHoldings(database))
@@ -67,4 +69,7 @@ class PostgresStorage(Assembly):
 
     def known_series(self, id: str) -> Series:
         """Asked each time: another process may have changed whose it is."""
-        return self.series(id)
+        return self._known_series(id)
+
+    def tags(self, viewer: User | None, limit: int) -> list[tuple[str, int]]:
+        return self._tags(viewer, limit)

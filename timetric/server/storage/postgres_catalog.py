@@ -18,7 +18,7 @@ from timetric.server.storage.postgres_engine import PostgresEngine
 from timetric.server.storage.postgres_pool import Connection
 from timetric.server.storage.postgres_quota import check_new
 from timetric.server.storage.postgres_receipts import key_of
-from timetric.server.storage.postgres_search import find, words_of
+from timetric.server.storage.postgres_search import count_tags, find, words_of
 from timetric.server.storage.postgres_tables import PostgresTables
 from timetric.server.storage.writer import check, on_terms
 
@@ -26,6 +26,7 @@ _FIELDS = """SELECT series.key, id, users.key, users.name, title, caption, descr
     source, source_url, latitude, longitude, public, slug, series.created"""
 _ABOUT = f"{_FIELDS} FROM series JOIN users ON users.key = series.owner"
 _AFTER = f"{_ABOUT} WHERE id > %s ORDER BY id LIMIT %s"
+_KNOWN = f"{_ABOUT} WHERE series.key = %s AND id = %s"
 #: Both keys are said, so that a cluster knows the node.
 _SERIES = f"""{_FIELDS}, updated, points, version, generation
     FROM series JOIN users ON users.key = series.owner JOIN states ON states.series = series.key
@@ -91,6 +92,13 @@ class PostgresCatalog:
             raise Missing(f"there is no series {id}")
         return _series(row)
 
+    def known(self, id: str) -> Series:
+        """Without what each write changes. Raises Missing."""
+        row = self._database.row(_KNOWN, (key_of(id), id))
+        if row is None:
+            raise Missing(f"there is no series {id}")
+        return _series((*row, 0.0))
+
     def search(self, search: Search) -> Found:
         with self._database.reading() as db:
             total, rows = find(db, search, _ABOUT)
@@ -103,6 +111,11 @@ class PostgresCatalog:
             rows = db.execute(_AFTER, (id, most)).fetchall()
             states = {key: state for key, *state in db.execute(_STATES, ([r[0] for r in rows],))}
         return [_series((*row, *states[row[0]])) for row in rows if row[0] in states]
+
+    def tags(self, viewer: User | None, limit: int) -> list[tuple[str, int]]:
+        """Those that a viewer may find, so many."""
+        with self._database.reading() as db:
+            return count_tags(db, viewer, limit)
 
     def amend(self, series: Series, changes: Mapping[str, Any], now: float, terms: Terms) -> Series:
         def job(db: Connection) -> Series:

@@ -57,6 +57,9 @@ class PostgresDatabase:
             "application_name": "timetric",
             "TimeZone": "UTC",
             "synchronous_commit": _SYNCHRONOUS[durability],
+            # plans are kept, and one that was made while a table was small would stay when it isn't
+            "enable_seqscan": "off",
+            "jit": "off",  # takes longer than any of our statements
             "statement_timeout": milliseconds,
             # or a process that hangs would hold its locks for ever
             "idle_in_transaction_session_timeout": milliseconds,

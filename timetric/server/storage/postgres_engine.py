@@ -6,44 +6,17 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from timetric.points import Point
-from timetric.server.blocks import Block
 from timetric.server.receipt import Receipt, Terms
 from timetric.server.storage import Series
 from timetric.server.storage import postgres_statements as sql
 from timetric.server.storage.engine import Scope, scope_of
+from timetric.server.storage.postgres_bodies import PostgresStage
 from timetric.server.storage.postgres_database import PostgresDatabase
 from timetric.server.storage.postgres_receipts import PostgresMakings, PostgresReceipts, key_of
 from timetric.server.storage.postgres_tables import PostgresTables, point
 from timetric.server.storage.stage import Stage
 from timetric.server.storage.tables import Tables
 from timetric.server.storage.writer import Writer, on_terms
-
-
-class PostgresStage(Stage):
-    """Keeps bytes in memory; they go in with the write, before it locks its series."""
-
-    def __init__(self, database: PostgresDatabase) -> None:
-        super().__init__()
-        self._database = database
-        self._bodies: dict[int, Block] = {}
-
-    def __exit__(self, *_: object) -> None:
-        self._bodies.clear()
-
-    def _store(self, blocks: list[Block]) -> list[int]:
-        (keys,) = self._database.row(sql.KEYS, (len(blocks),))
-        self._bodies.update(zip(keys, blocks))
-        return list(keys)
-
-    def put(self, rows: PostgresTables) -> None:
-        """Store all bytes."""
-        rows.put_bodies(self._bodies.items())
-
-    def clear(self, rows: PostgresTables) -> None:
-        """Take those away again that came into no block."""
-        left = self._bodies.keys() - rows.adopted
-        if left:
-            rows.drop_bodies(list(left))
 
 
 class PostgresEngine:

@@ -72,7 +72,7 @@ SERIES = (
         tags text[] NOT NULL, unit text NOT NULL, source text NOT NULL, source_url text NOT NULL,
         latitude double precision, longitude double precision, public boolean NOT NULL,
         slug text COLLATE "C", created double precision NOT NULL, words tsvector NOT NULL)""",
-    "CREATE INDEX series_by_age ON series(created, number)",
+    "CREATE INDEX series_by_age ON series(created, number) INCLUDE (public, owner)",
     "CREATE INDEX series_by_owner ON series(owner, created, number)",
     "CREATE UNIQUE INDEX series_by_slug ON series(owner, slug) WHERE slug IS NOT NULL",
     "CREATE INDEX series_of_slug ON series(slug) WHERE slug IS NOT NULL",

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NamedTuple
 
 from timetric.points import Point, Value
 from timetric.server.blocks import Block
@@ -19,6 +19,14 @@ from timetric.server.storage.parcel import Change, Kept, Packer, Parcel, Span
 from timetric.server.storage.postgres_pool import Connection
 from timetric.server.storage.postgres_quota import check_points
 from timetric.server.storage.tables import Head, Packed, Row, State, Tables
+
+
+class Body(NamedTuple):
+    """The bytes of a block."""
+
+    key: int
+    times: bytes
+    values: bytes
 
 
 class PostgresTables(Tables):
@@ -147,15 +155,15 @@ class PostgresTables(Tables):
 
     def _store(self, blocks: list[Block]) -> list[int]:
         ((keys,),) = self.db.execute(sql.KEYS, (len(blocks),))
-        self.put_bodies(zip(keys, blocks))
+        self.put_bodies(Body(key, block.times, block.values) for key, block in zip(keys, blocks))
         return list(keys)
 
-    def put_bodies(self, blocks: Iterable[tuple[int, Block]]) -> None:
-        """Store the bytes of blocks, under these keys."""
+    def put_bodies(self, bodies: Iterable[Body]) -> None:
+        """Store bytes of blocks."""
         with self.db.cursor().copy(sql.PUT_BODIES) as copy:
             copy.set_types(sql.BODY_TYPES)
-            for key, block in blocks:
-                copy.write_row((self.series, key, block.times, block.values))
+            for body in bodies:
+                copy.write_row((self.series, *body))
 
     def put_blocks(self, kept: list[Kept]) -> None:
         if not kept:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from timetric.server.attempts import Share
-from timetric.server.storage import Accounts, Damaged, Grants, Series, Transfer, Unavailable
+from timetric.server.storage import Accounts, Damaged, Grants, Series, Transfer, Unavailable, User
 from timetric.server.storage.assembly import Assembly
 from timetric.server.storage.database import Database
 from timetric.server.storage.history import History
@@ -39,6 +39,7 @@ class SqliteStorage(Assembly):
         database.write(lambda db: migrate(db, database.path))
         database.if_alone(lambda: clean(database))
         self._known_series = Known(database.epoch, self.series)
+        self._known_tags = Known(database.epoch, catalog.tags)
 
     def close(self) -> None:
         self._database.close()
@@ -57,3 +58,6 @@ class SqliteStorage(Assembly):
 
     def known_series(self, id: str) -> Series:
         return self._known_series[id]
+
+    def tags(self, viewer: User | None, limit: int) -> list[tuple[str, int]]:
+        return self._known_tags[viewer, limit]

@@ -14,10 +14,10 @@ from timetric.server.receipt import Receipt, Terms
 from timetric.server.storage import Found, Missing, Search, Series, SlugTaken, User
 from timetric.server.storage.database import Database
 from timetric.server.storage.history import History
-from timetric.server.storage.quota import check_first_points, check_series
 from timetric.server.storage.rows import insert
 from timetric.server.storage.sqlite_engine import SqliteEngine
-from timetric.server.storage.sqlite_search import find
+from timetric.server.storage.sqlite_quota import check_first_points, check_series
+from timetric.server.storage.sqlite_search import count_tags, find
 from timetric.server.storage.sqlite_tables import SqliteTables
 from timetric.server.storage.tables import Tables
 from timetric.server.storage.writer import check
@@ -78,6 +78,11 @@ class SqliteCatalog:
         """Up to so many series of all users, sorted by ID, whose IDs come after this one."""
         rows = self._database.rows(f"{_SERIES} WHERE id > ? ORDER BY id LIMIT ?", (id, most))
         return [_series(row) for row in rows]
+
+    def tags(self, asked: tuple[User | None, int]) -> list[tuple[str, int]]:
+        """Those that a viewer may find, so many."""
+        with self._database.reading() as db:
+            return count_tags(db, *asked)
 
     def amend(self, series: Series, changes: Mapping[str, Any], now: float, terms: Terms) -> Series:
         def job(db: sqlite3.Connection) -> Series:

@@ -11,7 +11,7 @@ from timetric.points import Point, Value
 from timetric.server.columns import unbox
 from timetric.server.storage import Missing, sqlite_bodies
 from timetric.server.storage.parcel import Change, Kept, Packer, Parcel, Span
-from timetric.server.storage.quota import check_points
+from timetric.server.storage.sqlite_quota import check_points
 from timetric.server.storage.tables import Head, Packed, Row, State, Tables
 
 _BLOCK = """SELECT blocks.key, first, final, size, codec, crc, times, vals

@@ -210,9 +210,8 @@ class Tables(ABC):
 
         How many points there are more.
         """
-        for parcel in parcels:
-            self.drop_blocks([span.key for span in parcel.dropped])
-            self.put_blocks(parcel.kept)
+        self.drop_blocks([span.key for parcel in parcels for span in parcel.dropped])
+        self.put_blocks([kept for parcel in parcels for kept in parcel.kept])
         self.drop_tail(gone)
         more = sum(parcel.growth for parcel in parcels) - sum(row.fresh for row in gone)
         self.count(points=more, tail=-len(gone))
