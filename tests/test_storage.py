@@ -19,6 +19,7 @@ from timetric.server.receipt import Receipt
 from timetric.server.storage import (
     Missing,
     NotNumeric,
+    Search,
     Series,
     Storage,
     StorageError,
@@ -173,6 +174,25 @@ def test_threads_lose_no_increment(storage: Storage, series: Series) -> None:
     latest = storage.latest(series)
     assert latest is not None
     assert latest[1] == 200.0
+
+
+def test_nothing_is_found_by_a_text_that_nothing_has(storage: Storage, series: Series) -> None:
+    """Such as one with a NUL, which some engines can't even be asked for."""
+    odd = "po\0wer"
+    for look in (
+        storage.series,
+        storage.known_series,
+        storage.accounts.user,
+        storage.accounts.token,
+        storage.grants.application,
+        storage.grants.access_token,
+        lambda text: storage.receipt(series.owner, text, text, 3.0),
+    ):
+        with pytest.raises(Missing):
+            look(odd)
+    assert storage.accounts.password(odd) is None
+    for search in (Search(tags=(odd,)), Search(owner=odd), Search(slug=odd)):
+        assert storage.search(search).total == 0
 
 
 def test_a_store_is_there_again_after_it_was_closed(place: Path | str) -> None:

@@ -7,7 +7,6 @@ import logging
 from timetric.server.storage import StorageError
 from timetric.server.storage.postgres_database import PostgresDatabase
 from timetric.server.storage.postgres_pool import Connection
-from timetric.server.storage.postgres_sql import without_nul
 
 log = logging.getLogger(__name__)
 
@@ -27,7 +26,7 @@ class PostgresAttempts:
     def add(self, of: str, by: str, seconds: float, now: float) -> float | None:
         def job(db: Connection) -> float:
             db.execute(_PRUNE, (now,))
-            row = db.execute(_ADD, (of, without_nul(by), now, seconds, now, seconds)).fetchone()
+            row = db.execute(_ADD, (of, by, now, seconds, now, seconds)).fetchone()
             assert row is not None, "it is added in any case"
             return float(row[0])
 

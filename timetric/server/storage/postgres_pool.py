@@ -16,6 +16,7 @@ from typing import Any
 
 import psycopg
 from psycopg.pq import TransactionStatus
+from psycopg.types.string import StrDumperUnknown
 
 from timetric.server.storage import Unavailable
 from timetric.server.storage.postgres_faults import told
@@ -30,6 +31,13 @@ _WAITS = {
     "keepalives_count": "3",
     "tcp_user_timeout": "30000",  # milliseconds
 }
+
+
+class _Text(StrDumperUnknown):
+    """PostgreSQL refuses a text with a NUL. Nothing that is stored has one; what is sought may."""
+
+    def dump(self, obj: str) -> Any:
+        return super().dump(obj.replace("\0", "\N{REPLACEMENT CHARACTER}"))
 
 
 class Pool:
@@ -96,6 +104,7 @@ class Pool:
     def _connect(self) -> Connection:
         with told():
             db = psycopg.connect(**self._parameters, autocommit=True)
+            db.adapters.register_dumper(str, _Text)
             each = ", ".join(["set_config(%s, %s, false)"] * len(self._settings))
             db.execute(f"SELECT {each}", list(chain(*self._settings.items())))
         return db

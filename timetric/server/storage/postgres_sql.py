@@ -31,10 +31,10 @@ class PostgresSql:
         self._database = database
 
     def row(self, statement: str, values: tuple[Any, ...]) -> Any:
-        return self._database.row(_asked(statement), _storable(values))
+        return self._database.row(_asked(statement), values)
 
     def rows(self, statement: str, values: tuple[Any, ...]) -> list[Any]:
-        return self._database.rows(_asked(statement), _storable(values))
+        return self._database.rows(_asked(statement), values)
 
     def write(self, job: Callable[[Any], T]) -> T:
         return self._database.write(lambda db: job(PostgresTransaction(db)), isolation="serial")
@@ -52,18 +52,9 @@ class PostgresTransaction:
         self._db = db
 
     def execute(self, statement: str, values: tuple[Any, ...] = ()) -> Rows:
-        return self._db.execute(_asked(statement), _storable(values))
+        return self._db.execute(_asked(statement), values)
 
 
 @lru_cache(maxsize=256)  # more than there are
 def _asked(statement: str) -> str:
     return statement.replace("?", "%s")
-
-
-def _storable(values: tuple[Any, ...]) -> tuple[Any, ...]:
-    """PostgreSQL refuses a text with a NUL. None of ours has one; some that are looked up may."""
-    return tuple(without_nul(value) if isinstance(value, str) else value for value in values)
-
-
-def without_nul(text: str) -> str:
-    return text.replace("\0", "\N{REPLACEMENT CHARACTER}")
