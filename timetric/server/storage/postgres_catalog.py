@@ -19,7 +19,6 @@ from timetric.server.storage.postgres_pool import Connection
 from timetric.server.storage.postgres_quota import check_new
 from timetric.server.storage.postgres_receipts import key_of
 from timetric.server.storage.postgres_search import find, words_of
-from timetric.server.storage.postgres_sql import without_nul
 from timetric.server.storage.postgres_tables import PostgresTables
 from timetric.server.storage.writer import check, on_terms
 
@@ -87,14 +86,14 @@ class PostgresCatalog:
             _check_slug(db, owner, metadata.slug)
 
     def series(self, id: str) -> Series:
-        row = self._database.row(_SERIES, {"key": key_of(id), "id": without_nul(id)})
+        row = self._database.row(_SERIES, {"key": key_of(id), "id": id})
         if row is None:
             raise Missing(f"there is no series {id}")
         return _series(row)
 
     def known(self, id: str) -> Series:
         """Without what each write changes. Raises Missing."""
-        row = self._database.row(_KNOWN, (key_of(id), without_nul(id)))
+        row = self._database.row(_KNOWN, (key_of(id), id))
         if row is None:
             raise Missing(f"there is no series {id}")
         return _series((*row, 0.0))

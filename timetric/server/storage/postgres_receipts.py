@@ -16,7 +16,6 @@ from timetric.server.storage import Series
 from timetric.server.storage import postgres_statements as sql
 from timetric.server.storage.engine import Scope
 from timetric.server.storage.postgres_database import PostgresDatabase
-from timetric.server.storage.postgres_sql import without_nul
 from timetric.server.storage.postgres_tables import PostgresTables, stored
 from timetric.server.storage.writer import KEPT, Stored
 
@@ -76,7 +75,7 @@ class PostgresMakings:
         self._database = database
 
     def find(self, scope: Scope, key: str, now: float) -> Stored | None:
-        row: Stored | None = self._database.row(_FIND_MAKING, (scope[0], without_nul(key), now))
+        row: Stored | None = self._database.row(_FIND_MAKING, (scope[0], key, now))
         return row
 
     def claim(self, rows: PostgresTables, scope: Scope, key: str, now: float) -> Stored | None:
@@ -99,7 +98,7 @@ def _kept(key: Key | None, receipt: Receipt, now: float) -> tuple[object, ...]:
 
 def _place(scope: Scope, key: str, now: float) -> tuple[object, ...]:
     owner, id = scope
-    return key_of(id), owner, without_nul(key), now
+    return key_of(id), owner, key, now
 
 
 def _digest(text: str) -> int:

@@ -14,7 +14,6 @@ from typing import Any
 from timetric.server.metadata import Metadata
 from timetric.server.storage import Search
 from timetric.server.storage.postgres_pool import Connection
-from timetric.server.storage.postgres_sql import without_nul
 
 #: The least letters that the last word has where it counts as the beginning of a word too.
 _BEGINNING = 2
@@ -80,9 +79,9 @@ def _parameters(search: Search) -> dict[str, object]:
         "viewer": search.viewer and search.viewer.key,
         "query": " & ".join(_phrases(phrases, beginning=True)),
         "whole": " & ".join(_phrases(phrases, beginning=False)),
-        "owner": search.owner and without_nul(search.owner),
-        "slug": search.slug and without_nul(search.slug),
-        "tags": list(map(without_nul, search.tags)),
+        "owner": search.owner,
+        "slug": search.slug,
+        "tags": list(search.tags),
         "limit": search.limit,
         "offset": search.offset,
     }
