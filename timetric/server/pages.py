@@ -11,7 +11,7 @@ from jinja2 import Environment, PackageLoader
 from markupsafe import Markup
 
 from timetric.display.wording import number
-from timetric.points import format_value
+from timetric.points import Value, format_value
 from timetric.server.assets import address
 from timetric.server.callback import origin
 from timetric.server.listing import tag_path
@@ -51,6 +51,13 @@ def _size(count: int) -> str:
     )
 
 
+def _short(value: Value) -> str:
+    """A value among others, to six digits that count."""
+    if value is None or isinstance(value, bool):
+        return format_value(value)
+    return number(value, digits=6)
+
+
 _templates = Environment(
     loader=PackageLoader("timetric.server"), autoescape=True, auto_reload=False
 )
@@ -61,6 +68,7 @@ _templates.filters |= {
     "size": _size,
     "number": number,
     "value": format_value,
+    "short": _short,
     "origin": origin,
     "asset": address,
     "tag_path": tag_path,
@@ -92,11 +100,17 @@ def show(req: Request, resp: Response, name: str, *targets: str, **values: objec
     resp.set_header("Cache-Control", "no-store")
     resp.set_header("Referrer-Policy", "same-origin")
     layout = {
+        "base_url": req.context.base_url,
         "root": root(req),
         "sign_in": sign_in_address(req),
         "viewer": req.context.viewer(req),
     }
-    resp.text = _templates.get_template(f"{name}.html").render(layout | values)
+    resp.text = rendered(name, **layout | values)
+
+
+def rendered(name: str, **values: object) -> str:
+    """The page made from the template of that name."""
+    return _templates.get_template(f"{name}.html").render(values)
 
 
 def show_problem(

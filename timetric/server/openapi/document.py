@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 
-from timetric.server.openapi import account, find, oauth, owner, series, service
+from timetric.server.openapi import account, find, oauth, owner, series, service, sharing
 from timetric.server.openapi.replies import HEADERS, RESPONSES
 from timetric.server.openapi.schemas import SCHEMAS
 
@@ -50,6 +50,7 @@ def document(base_url: str, open_signup: bool) -> bytes:
     parts = (
         series.PATHS,
         owner.PATHS,
+        sharing.PATHS,
         find.PATHS,
         oauth.PATHS,
         account.PATHS,
