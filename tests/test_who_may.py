@@ -127,6 +127,7 @@ def kept(status: int, *, nobody: int = 303) -> Table:
     return {**always(403), **alike(nobody=nobody), "cookie": (status, status, 404)}
 
 
+PICTURES = ("chart.svg", "chart.png", "sparkline.svg")
 READS = (
     "metadata/",
     "value/json/",
@@ -137,7 +138,6 @@ READS = (
     "csv/iso.csv",
 )
 KEEPS = ("add/", "upload/", "edit/", "clear/", "remove/")
-PICTURES = ("chart.svg", "chart.png", "sparkline.svg")
 FOUND = ("search/", *(f"{tags}/{tag}" for tags in ("tags", "tag") for tag in ("", "{tags}/")))
 ASKS = ("tokens/{key}/revoke/", "applications/{key}/delete/", "authorized/{key}/revoke/")
 

@@ -37,6 +37,13 @@ def _moment(timestamp: float) -> Markup:
     return Markup('<time datetime="{}Z">{} UTC</time>').format(iso, iso.replace("T", " "))
 
 
+def _short(value: Value) -> str:
+    """A value among others, to six digits that count."""
+    if value is None or isinstance(value, bool):
+        return format_value(value)
+    return number(value, digits=6)
+
+
 def _exactly(timestamp: float) -> Markup:
     """A time to the second, and further where it has more."""
     iso = format_iso(timestamp)
@@ -49,13 +56,6 @@ def _size(count: int) -> str:
     return next(
         (f"{count / size:.4g} {unit}" for unit, size in units if count >= size), f"{count} bytes"
     )
-
-
-def _short(value: Value) -> str:
-    """A value among others, to six digits that count."""
-    if value is None or isinstance(value, bool):
-        return format_value(value)
-    return number(value, digits=6)
 
 
 _templates = Environment(

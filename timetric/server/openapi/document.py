@@ -49,6 +49,7 @@ def document(base_url: str, open_signup: bool) -> bytes:
     """The description of the service at that address, as JSON."""
     parts = (
         series.PATHS,
+        sharing.PATHS,
         owner.PATHS,
         sharing.PATHS,
         find.PATHS,
