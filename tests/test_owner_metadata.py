@@ -134,6 +134,7 @@ def test_the_tag_to_embed_holds_a_hostile_title_as_a_text(service: Service) -> N
     assert tag == "iframe"
     assert attributes["title"] == HOSTILE
     assert attributes["src"] == f"{service.url}embed/{path.split('/')[2]}/"
+    assert service.send("GET", urlsplit(attributes["src"]).path).status == 200
 
 
 class Tags(HTMLParser):

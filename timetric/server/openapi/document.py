@@ -51,7 +51,6 @@ def document(base_url: str, open_signup: bool) -> bytes:
         series.PATHS,
         sharing.PATHS,
         owner.PATHS,
-        sharing.PATHS,
         find.PATHS,
         oauth.PATHS,
         account.PATHS,
