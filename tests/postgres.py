@@ -157,8 +157,8 @@ class Databases:
     def new(self) -> str:
         """The URL of a database that is a new store; it takes a fraction of making one."""
         if self._template is None:
-            from timetric.server.storage.postgres_database import PostgresDatabase
-            from timetric.server.storage.postgres_migrations import migrate
+            from timetric.server.storage.postgres.database import PostgresDatabase
+            from timetric.server.storage.postgres.migrations import migrate
 
             url = self.empty()
             database = PostgresDatabase(url)

@@ -302,9 +302,23 @@ def test_imports_point_one_way() -> None:
 
 
 def same_room(found: Import) -> bool:
-    """Files of one storage engine know each other, and open_storage names the engine."""
+    """Files of the storage room know each other, as far as test_engines_stand_apart lets them."""
     room = "server.storage"
     return found.module.startswith(room) and ours(found.target).startswith(room)
+
+
+def test_engines_stand_apart() -> None:
+    """What all engines share knows none of them, and none knows another."""
+    engines = {"server.storage.sqlite", "server.storage.postgres"}
+    wrong = [
+        found
+        for found in IMPORTS
+        for engine in engines
+        if found.module.startswith("server.storage.")
+        and ours(found.target).startswith(engine)
+        and not found.module.startswith(engine)
+    ]
+    assert wrong == []
 
 
 def test_the_client_end_knows_nothing_of_the_service() -> None:

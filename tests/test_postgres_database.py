@@ -15,8 +15,8 @@ from tests.postgres import HANG, Databases, NoServer, Server, running_server
 psycopg = pytest.importorskip("psycopg")
 
 from timetric.server.storage import Full, StorageError, Unavailable  # noqa: E402
-from timetric.server.storage.postgres_database import PostgresDatabase  # noqa: E402
-from timetric.server.storage.postgres_migrations import VERSION, migrate  # noqa: E402
+from timetric.server.storage.postgres.database import PostgresDatabase  # noqa: E402
+from timetric.server.storage.postgres.migrations import VERSION, migrate  # noqa: E402
 
 PUT = "INSERT INTO numbers VALUES (%s)"
 ALL = "SELECT coalesce(array_agg(n ORDER BY n), '{}') FROM numbers"

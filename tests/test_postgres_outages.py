@@ -20,7 +20,7 @@ from timetric.server.columns import Columns
 from timetric.server.receipt import Receipt
 from timetric.server.storage import Storage, Unavailable, open_storage
 from timetric.server.storage.postgres import PostgresStorage
-from timetric.server.storage.postgres_database import PostgresDatabase
+from timetric.server.storage.postgres.database import PostgresDatabase
 
 DURABLE = {"fsync": "on", "full_page_writes": "on"}
 

@@ -11,9 +11,9 @@ import pytest
 
 from timetric.cli import main
 from timetric.server.storage import StorageError, open_storage, spread
-from timetric.server.storage import postgres_statements as statements
-from timetric.server.storage.postgres_cluster import EVERYWHERE, FUNCTION, TABLES
-from timetric.server.storage.postgres_statements import SPREAD
+from timetric.server.storage.postgres import statements as statements
+from timetric.server.storage.postgres.cluster import EVERYWHERE, FUNCTION, TABLES
+from timetric.server.storage.postgres.statements import SPREAD
 
 SPREAD_TABLE = re.compile(rf"\b({'|'.join(SPREAD)})\b")
 #: A series' key as a value; of a join, the one table's column is the other's.

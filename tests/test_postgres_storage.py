@@ -25,7 +25,7 @@ from timetric.server.storage import (
     open_storage,
     postgres_bodies,
 )
-from timetric.server.storage.postgres_statements import SPREAD
+from timetric.server.storage.postgres.statements import SPREAD
 
 MANY = Columns(np.arange(100_000.0), np.arange(100_000.0))
 

@@ -273,8 +273,8 @@ def open_storage(place: str | Path, durability: str = "full", *, make: bool = Tr
     """
     if is_url(place):
         return _open_database(str(place), durability, make)
-    from timetric.server.storage.database import Database, create_file
     from timetric.server.storage.sqlite import SqliteStorage
+    from timetric.server.storage.sqlite.database import Database, create_file
 
     return SqliteStorage(Database(create_file(Path(place)), durability))
 
@@ -285,8 +285,8 @@ def spread(url: str) -> Iterator[str]:
     Tells what was done, a line at a time. Raises StorageError.
     """
     open_storage(url, make=False).close()  # brought up to this version, or refused
-    from timetric.server.storage.postgres_cluster import spread_tables
-    from timetric.server.storage.postgres_database import PostgresDatabase
+    from timetric.server.storage.postgres.cluster import spread_tables
+    from timetric.server.storage.postgres.database import PostgresDatabase
 
     with closing(PostgresDatabase(url)) as database:
         yield from spread_tables(database)
@@ -300,7 +300,7 @@ def _open_database(url: str, durability: str, make: bool) -> Storage:
             "PostgreSQL needs the package psycopg; run: pip install 'timetric[postgres]'"
         ) from error
     from timetric.server.storage.postgres import PostgresStorage
-    from timetric.server.storage.postgres_database import PostgresDatabase
+    from timetric.server.storage.postgres.database import PostgresDatabase
 
     with ExitStack() as undo:
         database = PostgresDatabase(url, durability)
