@@ -6,7 +6,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from timetric.server.attempts import Share
-from timetric.server.storage import Accounts, Damaged, Grants, Series, StorageError, Unavailable
+from timetric.server.storage import (
+    Accounts,
+    Damaged,
+    Grants,
+    Series,
+    StorageError,
+    Unavailable,
+    User,
+)
 from timetric.server.storage.assembly import Assembly
 from timetric.server.storage.history import History
 from timetric.server.storage.postgres_attempts import PostgresAttempts
@@ -31,6 +39,7 @@ class PostgresStorage(Assembly):
         catalog = PostgresCatalog(database, engine, history)
         super().__init__(engine, catalog, history)
         self._known_series = catalog.known
+        self._catalog_tags = catalog.tags
         self._database = database
         sql = PostgresSql(database)
         self.accounts: Accounts = SqlAccounts(sql, PostgresHoldings(database))
@@ -59,3 +68,6 @@ class PostgresStorage(Assembly):
     def known_series(self, id: str) -> Series:
         """Asked each time: another process may have changed whose it is."""
         return self._known_series(id)
+
+    def tags(self, viewer: User | None, limit: int) -> list[tuple[str, int]]:
+        return self._catalog_tags(viewer, limit)

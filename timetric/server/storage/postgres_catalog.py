@@ -18,7 +18,7 @@ from timetric.server.storage.postgres_engine import PostgresEngine
 from timetric.server.storage.postgres_pool import Connection
 from timetric.server.storage.postgres_quota import check_new
 from timetric.server.storage.postgres_receipts import key_of
-from timetric.server.storage.postgres_search import find, words_of
+from timetric.server.storage.postgres_search import count_tags, find, words_of
 from timetric.server.storage.postgres_tables import PostgresTables
 from timetric.server.storage.writer import check, on_terms
 
@@ -103,6 +103,11 @@ class PostgresCatalog:
             total, rows = find(db, search, _ABOUT)
             states = {key: state for key, *state in db.execute(_STATES, ([r[0] for r in rows],))}
         return Found(total, [_series((*row, *states.get(row[0], (0.0,)))) for row in rows])
+
+    def tags(self, viewer: User | None, limit: int) -> list[tuple[str, int]]:
+        """Those that a viewer may find, so many."""
+        with self._database.reading() as db:
+            return count_tags(db, viewer, limit)
 
     def amend(self, series: Series, changes: Mapping[str, Any], now: float, terms: Terms) -> Series:
         def job(db: Connection) -> Series:

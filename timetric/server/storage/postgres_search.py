@@ -12,7 +12,7 @@ from itertools import groupby
 from typing import Any
 
 from timetric.server.metadata import Metadata
-from timetric.server.storage import Search
+from timetric.server.storage import Search, User
 from timetric.server.storage.postgres_pool import Connection
 
 #: The least letters that the last word has where it counts as the beginning of a word too.
@@ -28,6 +28,11 @@ _WEIGHTS = "'{0.1, 0.4, 0.6, 1.0}'"
 _RANK = f"""ts_rank({_WEIGHTS}, words, %(query)s::tsquery, 1)
     + ts_rank({_WEIGHTS}, words, %(whole)s::tsquery, 1) DESC"""
 _NEWEST = "series.created DESC, series.number DESC"
+
+
+#: Those of all series are counted, since who may find a series can change at any time.
+_TAGS = """SELECT tag, count(*) AS number FROM series, unnest(tags) AS tag
+    WHERE public OR owner = %s GROUP BY tag ORDER BY number DESC, tag COLLATE "C" LIMIT %s"""
 
 
 def words_of(metadata: Metadata) -> str:
@@ -57,6 +62,11 @@ def find(db: Connection, search: Search, fields: str) -> tuple[int, list[Any]]:
     order = f"{_RANK}, {_NEWEST}" if search.words else _NEWEST
     page = f"{fields} WHERE {source} ORDER BY {order} LIMIT %(limit)s OFFSET %(offset)s"
     return total, db.execute(page, parameters).fetchall()
+
+
+def count_tags(db: Connection, viewer: User | None, limit: int) -> list[tuple[str, int]]:
+    """The tags that the viewer may find with the number of their series, the most used first."""
+    return db.execute(_TAGS, (viewer and viewer.key, limit)).fetchall()
 
 
 def _source(search: Search) -> str:

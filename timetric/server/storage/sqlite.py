@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from timetric.server.attempts import Share
-from timetric.server.storage import Accounts, Damaged, Grants, Series, Unavailable
+from timetric.server.storage import Accounts, Damaged, Grants, Series, Unavailable, User
 from timetric.server.storage.assembly import Assembly
 from timetric.server.storage.database import Database
 from timetric.server.storage.history import History
@@ -28,7 +28,8 @@ class SqliteStorage(Assembly):
     def __init__(self, database: Database) -> None:
         engine = SqliteEngine(database)
         history = History(engine)
-        super().__init__(engine, SqliteCatalog(database, engine, history), history)
+        catalog = SqliteCatalog(database, engine, history)
+        super().__init__(engine, catalog, history)
         self._database = database
         self.accounts: Accounts = SqlAccounts(database, SqliteHoldings(database))
         self.grants: Grants = SqlGrants(database)
@@ -36,6 +37,7 @@ class SqliteStorage(Assembly):
         database.write(lambda db: migrate(db, database.path))
         database.if_alone(lambda: clean(database))
         self._known_series = Known(database.epoch, self.series)
+        self._known_tags = Known(database.epoch, catalog.tags)
 
     def close(self) -> None:
         self._database.close()
@@ -54,3 +56,6 @@ class SqliteStorage(Assembly):
 
     def known_series(self, id: str) -> Series:
         return self._known_series[id]
+
+    def tags(self, viewer: User | None, limit: int) -> list[tuple[str, int]]:
+        return self._known_tags[viewer, limit]
