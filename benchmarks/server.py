@@ -25,9 +25,13 @@ class Server:
     def __init__(self, process: subprocess.Popen[bytes]) -> None:
         self._process = process
 
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
     def memory(self) -> int:
         """The anonymous memory (RssAnon) of all its processes, in bytes."""
-        return sum(_rss_anon(pid) for pid in _family(self._process.pid))
+        return sum(_rss_anon(pid) for pid in family(self._process.pid))
 
     def freeze(self) -> None:
         """Hold it still, so that what it does in the background disturbs nobody's measure."""
@@ -95,11 +99,12 @@ def _end(server: Server, process: subprocess.Popen[bytes]) -> None:
         raise
 
 
-def _family(pid: int) -> Iterator[int]:
+def family(pid: int) -> Iterator[int]:
+    """A process and all under it."""
     yield pid
     with suppress(OSError):  # it has just ended
         for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
-            yield from _family(int(child))
+            yield from family(int(child))
 
 
 def _rss_anon(pid: int) -> int:
