@@ -64,7 +64,7 @@ class Service:
         assert self.process.stdout is not None
         line = self.process.stdout.readline()  # printed once it accepts requests
         self.seconds = time.monotonic() - begun
-        assert "http://" in line, f"the service did not start: {self.log()}"
+        assert "://" in line, f"the service did not start: {self.log()}"
         self.netloc = urlsplit(line.split()[-1]).netloc
         config = json.loads((home / "config/timetric/config.json").read_text())
         pair = f"{config['apitoken_key']}:{config['apitoken_secret']}"
