@@ -16,6 +16,7 @@ from tests.faults.ledger import MOST, End, History, Ledger, added, counted, inst
 DEADLINE, LATE = 5.0, 5.0
 
 _TRIES = 3  # at settling a write in doubt
+_ANEW = 0.1  # of all calls are followed by a new connection
 
 Found = Callable[[Any], "Counter[int]"]
 
@@ -104,6 +105,8 @@ class Worker:
         with self._client:
             while not over.is_set():
                 self._chance.choice(self._ways)()
+                if self._chance.random() < _ANEW:
+                    self._client.close()
 
     def _value(self) -> None:
         self._mark(1)
