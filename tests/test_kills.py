@@ -70,6 +70,11 @@ class Service:
         pair = f"{config['apitoken_key']}:{config['apitoken_secret']}"
         self.headers = {"Authorization": "Basic " + base64.b64encode(pair.encode()).decode()}
 
+    @property
+    def worker(self) -> int:
+        """The process that holds the store."""
+        return int(subprocess.check_output(["pgrep", "-P", str(self.process.pid)], text=True))
+
     def log(self) -> str:
         return (self.home / "log").read_text()
 
@@ -106,8 +111,7 @@ class Service:
         if whole:
             os.killpg(self.process.pid, signal.SIGKILL)
         else:
-            found = subprocess.check_output(["pgrep", "-P", str(self.process.pid)], text=True)
-            os.kill(int(found), signal.SIGKILL)
+            os.kill(self.worker, signal.SIGKILL)
         self.process.communicate(timeout=HANG)  # ends when the worker has closed its end too
         end = time.monotonic() + HANG
         while not self.refuses():

@@ -7,7 +7,6 @@ import json
 import random
 import re
 import socket
-import subprocess
 import time
 import zlib
 from collections.abc import Callable, Iterator
@@ -50,14 +49,9 @@ def path(service: Service) -> Iterator[str]:
     assert "Traceback" not in service.log()
 
 
-def worker(service: Service) -> Path:
-    pid = subprocess.check_output(["pgrep", "-P", str(service.process.pid)], text=True).strip()
-    return Path("/proc") / pid
-
-
 def memory(service: Service) -> int:
     """Bytes that it has in memory; its peak is counted from here on."""
-    (worker(service) / "clear_refs").write_text("5")
+    (Path(f"/proc/{service.worker}") / "clear_refs").write_text("5")
     return _status(service, "VmRSS")
 
 
@@ -66,7 +60,9 @@ def peak(service: Service) -> int:
 
 
 def _status(service: Service, name: str) -> int:
-    found = re.search(rf"{name}:\s+(\d+) kB", (worker(service) / "status").read_text())
+    found = re.search(
+        rf"{name}:\s+(\d+) kB", (Path(f"/proc/{service.worker}") / "status").read_text()
+    )
     assert found
     return int(found[1]) << 10
 

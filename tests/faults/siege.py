@@ -75,12 +75,6 @@ class Siege:
         self._wrapper = command
         self.start()
 
-    @property
-    def worker(self) -> int:
-        """The process that holds the store."""
-        found = subprocess.check_output(["pgrep", "-P", str(self.service.process.pid)], text=True)
-        return int(found)
-
     def stand(
         self,
         disaster: Callable[[Siege], None],
@@ -210,13 +204,13 @@ def limit(which: int, most: Callable[[int], int]) -> Callable[[Siege], None]:
     """A limit of the system's on the process with the store, for a while."""
 
     def befall(siege: Siege) -> None:
-        pid = siege.worker
+        pid = siege.service.worker
         usual = resource.prlimit(pid, which)
         resource.prlimit(pid, which, (most(pid), usual[1]))
         time.sleep(siege.chance.uniform(0.2, siege.plan.rest))
         resource.prlimit(pid, which, usual)
         siege.wait_until_well()
-        assert siege.worker == pid, "the process did not survive it"
+        assert siege.service.worker == pid, "the process did not survive it"
 
     return befall
 
