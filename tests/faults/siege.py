@@ -31,14 +31,15 @@ _RECOVERY = 10
 class Plan(NamedTuple):
     """How long a siege is: at least so many disasters and writes, with so many clients.
 
-    ``rest`` is the longest time between disasters, in seconds; ``round`` how many there are between
-    two looks at everything that is stored.
+    After ``seconds`` it ends anyway, with the round. ``rest`` is the longest time between
+    disasters, in seconds; ``round`` how many there are between two looks at all that is stored.
     """
 
     seed: str
     disasters: int
     writes: int
     clients: int
+    seconds: float
     rest: float = 1.0
     round: int = 25
 
@@ -58,6 +59,7 @@ class Siege:
         self.chance = random.Random(plan.seed)
         self.tally = Tally()
         self.disasters = 0
+        self.begun = time.monotonic()
         self.writes = dict.fromkeys(End, 0)
         self.checks = 0
         self._wrapper = wrapper
@@ -85,8 +87,8 @@ class Siege:
 
         ``configs`` are those of the clients, in turn; without them they ask the service itself.
         """
-        fields = []
-        while self.disasters < self.plan.disasters or self._written < self.plan.writes:
+        fields = list[Field]()
+        while not self._is_fulfilled:
             with timetric.TimetricClient(self.config) as client:
                 fields.append(Field(client))
                 self._round(fields[-1], disaster, configs or [self.config], is_sure)
@@ -96,8 +98,16 @@ class Siege:
         self._check()
 
     @property
-    def _written(self) -> int:
-        return self.writes[End.DONE]
+    def _is_fulfilled(self) -> bool:
+        if self.seconds > self.plan.seconds:
+            return True
+        enough = self.writes[End.DONE] >= self.plan.writes
+        return enough and self.disasters >= self.plan.disasters
+
+    @property
+    def seconds(self) -> float:
+        """How long it has stood."""
+        return time.monotonic() - self.begun
 
     def _round(
         self,
@@ -106,7 +116,6 @@ class Siege:
         configs: Sequence[dict[str, Any]],
         is_sure: bool,
     ) -> None:
-        begun = self.disasters
         with self._working(field, configs, is_sure) as over:
             for _ in range(self.plan.round):
                 over.wait(self.chance.uniform(0.05, self.plan.rest))
@@ -114,8 +123,6 @@ class Siege:
                     break
                 disaster(self)
                 self.disasters += 1
-                if self.disasters - begun >= self.plan.disasters:
-                    break
         for end in End:
             self.writes[end] += field.told(end)
 
@@ -163,6 +170,7 @@ class Siege:
         """What came of it."""
         return {
             "seed": self.plan.seed,
+            "seconds": round(self.seconds),
             "clients": self.plan.clients,
             "disasters": self.disasters,
             "writes": {end.value: count for end, count in self.writes.items()},

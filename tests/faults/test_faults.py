@@ -1,7 +1,8 @@
 """Nothing acknowledged is lost, nothing is done twice, whatever befalls service and network.
 
 A few seconds of each fault; the sizes of ``pytest -m slow``, which prints its figures, are set by
-TIMETRIC_FAULTS_DISASTERS (such as kills), _WRITES, _CLIENTS and TIMETRIC_TEST_SEED.
+TIMETRIC_FAULTS_DISASTERS (such as kills) and _WRITES at least, _SECONDS at most, _CLIENTS, _REST
+(seconds between disasters at most) and TIMETRIC_TEST_SEED.
 TIMETRIC_FAULTS_REPORT names a file that gets them as a line of JSON. See docs/reliability.
 """
 
@@ -11,7 +12,6 @@ import json
 import os
 import random
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -30,6 +30,9 @@ pytestmark = [
     pytest.mark.filterwarnings("error::pytest.PytestUnhandledThreadExceptionWarning"),
 ]
 
+#: A long siege, where nothing else is asked for.
+LONG = {"disasters": 100, "writes": 20_000, "clients": 12, "seconds": 1800, "rest": 1}
+
 Start = Callable[..., Siege]
 
 
@@ -38,19 +41,18 @@ def plan(request: pytest.FixtureRequest) -> Plan:
     seed = os.environ.get("TIMETRIC_TEST_SEED") or str(random.randrange(10**6))
     print(f"TIMETRIC_TEST_SEED={seed}")
     if request.config.getoption("markexpr") != "slow":
-        return Plan(seed, disasters=3, writes=0, clients=6, rest=0.8, round=3)
-    asked = {
-        name: int(os.environ.get(f"TIMETRIC_FAULTS_{name.upper()}", usual))
-        for name, usual in (("disasters", 100), ("writes", 20_000), ("clients", 12))
-    }
-    return Plan(seed, **asked)
+        return Plan(seed, disasters=2, writes=0, clients=6, seconds=60, rest=0.6, round=2)
+    return Plan(seed, **{name: asked(name, usual) for name, usual in LONG.items()})
+
+
+def asked(name: str, usual: int) -> int:
+    return int(os.environ.get(f"TIMETRIC_FAULTS_{name.upper()}", usual))
 
 
 @pytest.fixture
 def start(tmp_path: Path, plan: Plan, request: pytest.FixtureRequest) -> Iterator[Start]:
     """Starts the service of a siege, of whose end it tells."""
     sieges: list[Siege] = []
-    begun = time.monotonic()
 
     def start(**options: Any) -> Siege:
         sieges.append(Siege(tmp_path, plan, **options))
@@ -59,8 +61,7 @@ def start(tmp_path: Path, plan: Plan, request: pytest.FixtureRequest) -> Iterato
     yield start
     for siege in sieges:
         siege.close()
-        figures = {"fault": request.node.name, "seconds": round(time.monotonic() - begun)}
-        report(figures | siege.figures())
+        report({"fault": request.node.name, **siege.figures()})
 
 
 def report(figures: dict[str, Any]) -> None:

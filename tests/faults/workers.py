@@ -112,7 +112,7 @@ class Worker:
         self._mark(1)
 
     def _pairs(self) -> None:
-        self._mark(self._chance.choice([2, 20, 300, MOST]))
+        self._mark(self._chance.choice([2, 2, 2, 20, 20, 300, 300, MOST]))
 
     def _mark(self, size: int) -> None:
         """Points at instants of their own; then, sometimes, a look whether they are there."""
