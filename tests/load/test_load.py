@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import resource
+import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -83,6 +84,42 @@ def test_a_crowd_of_slow_clients_keeps_nobody_waiting(service: Service, is_slow:
     assert crowd.most == connections
     assert {status.split()[-1] for status in crowd.statuses} <= {"200", "204"}
     assert not is_slow or percentile(waits, 0.99) < P99
+
+
+def test_long_downloads_keep_nobody_waiting(service: Service, is_slow: bool) -> None:
+    small, large = service.create(), service.create()
+    assert service.send("POST", small, "1,2\n")[0] == 204
+    assert service.send("PUT", large, rows({float(t): t / 7 for t in range(300_000)}))[0] == 204
+    downloads, seconds = (100, asked("SECONDS", 60)) if is_slow else (10, 2)
+    over = threading.Event()
+
+    def download() -> int:
+        sizes = set()
+        while not over.is_set():
+            status, body = service.send("GET", f"{large}csv/")
+            assert status == 200
+            sizes.add(len(body))
+        [size] = sizes
+        return size
+
+    connection, waits = service.connect(), []
+    with ThreadPoolExecutor(downloads) as pool:
+        jobs = [pool.submit(download) for _ in range(downloads)]
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            begun = time.monotonic()
+            path = f"{small}value/json/"
+            assert exchange(connection, "GET", path, "", service.headers)[0] == 200
+            waits.append(time.monotonic() - begun)
+            over.wait(0.02)
+        over.set()
+        assert len({job.result() for job in jobs}) == 1
+    connection.close()
+    print(
+        f"beside {downloads} downloads: {len(waits)} requests, p50 "
+        f"{1000 * percentile(waits, 0.5):.0f} ms, p99 {1000 * percentile(waits, 0.99):.0f} ms"
+    )
+    assert not is_slow or percentile(waits, 0.99) < 4 * P99  # on a machine that is busy anyway
 
 
 def few_files() -> None:
