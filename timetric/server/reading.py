@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
+from contextlib import nullcontext
 from itertools import chain, islice
 from threading import BoundedSemaphore
 
@@ -16,7 +17,7 @@ from timetric.server.body import read_query
 from timetric.server.caching import Caching
 from timetric.server.columns import Columns
 from timetric.server.compression import is_packed
-from timetric.server.formats import BINARY, CSV, FORMATS, ISO_CSV, Format
+from timetric.server.formats import BINARY, CSV, FORMATS, ISO_CSV, JSON, Format
 from timetric.server.overview import Overview, read_overview
 from timetric.server.problem import Problem
 from timetric.server.selection import SIDES, Page, promise_numbers, read_page, read_window
@@ -25,8 +26,9 @@ from timetric.server.storage import Series, Storage, StorageError, Window
 _encode = json.JSONEncoder(allow_nan=False).encode
 
 #: Of how many long replies a piece is made at once, for which Python is busy some ten milliseconds:
-#: were there hundreds, all others would wait for each of them. And how many points make it long.
-_TURNS, _SHORT = BoundedSemaphore(4), 4096
+#: were there hundreds, all others would wait for each of them. Whoever begins does not wait for
+#: those who go on. And how many points make it long.
+_BEGINNING, _GOING_ON, _SHORT = BoundedSemaphore(4), BoundedSemaphore(4), 4096
 
 
 class ValueResource:
@@ -56,7 +58,7 @@ class ValueResource:
 
 
 class PointsResource:
-    """/series/ID/points/ and /series/ID/csv/…: the points of a window."""
+    """/series/ID/points/, /series/ID/points.json and /series/ID/csv/…: the points of a window."""
 
     def __init__(self, storage: Storage, access: Access, caching: Caching) -> None:
         self._storage = storage
@@ -65,6 +67,9 @@ class PointsResource:
 
     def on_get(self, req: Request, resp: Response, id: str) -> None:
         self._send(req, resp, id, "points/", None)
+
+    def on_get_json(self, req: Request, resp: Response, id: str) -> None:
+        self._send(req, resp, id, "points.json", JSON)
 
     def on_get_csv(self, req: Request, resp: Response, id: str) -> None:
         self._send(req, resp, id, "csv/", CSV)
@@ -84,8 +89,9 @@ class PointsResource:
         name = form.name + ("+gzip" if is_packed(req, form.media_type) else "")
         if self._caching.answers(req, resp, series, name, weak=overview is not None):
             return
-        pieces, following, numeric = self._page(series, window, overview, form)
-        ahead = list(islice(pieces, 1))  # what fails at once is an error, and not half a reply
+        with nullcontext() if _is_short(series, window, overview) else _BEGINNING:
+            pieces, following, numeric = self._page(series, window, overview, form)
+            ahead = list(islice(pieces, 1))  # what fails at once is an error, and not half a reply
         written = _written(series, form, chain(ahead, pieces))
         is_long = bool(ahead) and len(ahead[0].t) > _SHORT
         resp.stream = _in_turn(written) if is_long else written
@@ -108,10 +114,16 @@ class PointsResource:
         return Page(pieces, page.following, numeric)
 
 
+def _is_short(series: Series, window: Window, overview: Overview | None) -> bool:
+    """Whether few points are looked at, for certain."""
+    limited = overview is None and window.limit is not None and window.limit <= _SHORT
+    return limited or series.points <= _SHORT
+
+
 def _in_turn(written: Iterator[bytes]) -> Iterator[bytes]:
     """Each piece is made in a turn, and sent, which may take long, out of it."""
     while True:
-        with _TURNS:
+        with _GOING_ON:
             pieces = list(islice(written, 1))
         if not pieces:
             return
