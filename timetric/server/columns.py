@@ -244,7 +244,8 @@ def parse_records(records: bytes, first: int = 1) -> Columns:
     Raises BadRecord (protocol.md, Reading more precisely: two little-endian doubles each).
     """
     table = np.frombuffer(records, "<f8").reshape(-1, 2)
-    t, v = table[:, 0].astype(np.float64) + 0.0, table[:, 1].astype(np.float64)
+    t, v = table[:, 0].astype(np.float64), table[:, 1].astype(np.float64)
+    t[t == 0] = 0.0  # -0.0 too
     words = v != v
     bits = v.view(np.uint64)
     bits[words] &= _UNSIGNED
