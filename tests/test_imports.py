@@ -57,6 +57,7 @@ server.columns server.metadata server.problem server.names server.attempts serve
 server.limits server.slots server.pace
 server.blocks server.buckets server.intake server.unpacked
 server.aggregates server.thinning
+server.stretches
 server.storage.errors server.storage.accounts
 server.storage.grants
 server.storage
@@ -73,7 +74,8 @@ server.item server.health server.metrics
 server.frame
 server.access server.session server.selection server.terms server.rates
 server.router server.overview
-server.reading server.series server.search server.oauth server.description server.writes
+server.reading server.chart server.series server.search server.oauth
+server.description server.writes
 server.account.form server.account.agent
 server.account.expiry
 server.account.sign_in server.account.overview server.account.password server.account.sessions
@@ -124,7 +126,16 @@ PURE = {
     "server.storage.tally",
 } | {
     f"server.{name}"
-    for name in ("columns", "blocks", "buckets", "aggregates", "thinning", "formats", "receipt")
+    for name in (
+        "columns",
+        "blocks",
+        "buckets",
+        "aggregates",
+        "thinning",
+        "formats",
+        "receipt",
+        "stretches",
+    )
 }
 PURE |= {"server.listing", "server.atom"}
 DISPLAY = {"display"} | {
