@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
@@ -63,13 +63,12 @@ class Chart:
 
     def drawn(self, lines: int = 1, but: str = "") -> tuple[float, float]:
         """The range that is drawn, once it is of so many lines and not what was before."""
-        from selenium.webdriver.support.ui import WebDriverWait
 
         def found(_: Any) -> bool:
             text = self.told
             return bool(text) and text != but and text.split()[2] == str(lines)
 
-        WebDriverWait(self.driver, HANG).until(found)
+        self.wait(found)
         start, end, *_ = self.told.split()
         return float(start), float(end)
 
@@ -147,8 +146,13 @@ class Chart:
             "return [...document.querySelectorAll('.in-numbers tr')].map(row =>"
             " [...row.cells].map(cell => cell.textContent))"
         )
-        rows: list[list[str]] = self.driver.execute_script(script)
+        rows: list[list[str]] = self.wait(lambda _: self.driver.execute_script(script))
         return rows
+
+    def wait(self, found: Callable[[Any], Any]) -> Any:
+        from selenium.webdriver.support.ui import WebDriverWait
+
+        return WebDriverWait(self.driver, HANG).until(found)
 
     @property
     def query(self) -> dict[str, list[str]]:

@@ -3,14 +3,15 @@
 "use strict";
 
 const ChartData = (() => {
+  const BEGIN = -62135596800, END = 253402300800; // of the times that the API knows: years 1 to 9999
   const FINEST = 1.5; // pixels a stretch: narrower ones can't be told apart
 
   // The stretches of a series in a range, for a chart so many pixels wide. Throws a Refusal.
   async function stretches(base, id, range, pixels, signal) {
     const query = new URLSearchParams({ width: Math.min(4000, Math.max(50, Math.round(pixels / FINEST))) });
     if (range) {
-      query.set("start", range.start);
-      query.set("end", range.end);
+      query.set("start", Math.max(range.start, BEGIN));
+      query.set("end", Math.min(range.end, END - 1));
     }
     return readable(await json(`${base}${id}/chart.json?${query}`, signal));
   }
