@@ -80,7 +80,8 @@ server.sharing.png
 server.sharing.pictures server.sharing.oembed
 server.sharing.embed
 server.sharing
-server.reading server.series server.search server.oauth server.description server.writes
+server.reading server.chart server.series server.search server.oauth
+server.description server.writes
 server.account.form server.account.agent
 server.account.expiry
 server.account.sign_in server.account.overview server.account.password server.account.sessions
@@ -131,7 +132,16 @@ PURE = {
     "server.storage.tally",
 } | {
     f"server.{name}"
-    for name in ("columns", "blocks", "buckets", "aggregates", "thinning", "formats", "receipt")
+    for name in (
+        "columns",
+        "blocks",
+        "buckets",
+        "aggregates",
+        "thinning",
+        "formats",
+        "receipt",
+        "stretches",
+    )
 }
 PURE |= {"server.listing", "server.atom", "server.sharing.fluid"}
 DISPLAY = {"display"} | {

@@ -123,7 +123,7 @@ def form(path: str, table: Table, fields: str = "") -> Endpoint:
 
 
 PICTURES = ("chart.svg", "chart.png", "sparkline.svg")
-READS = ("metadata/", "value/json/", "points/", "csv/", "csv/unix.csv", "csv/iso.csv")
+READS = ("metadata/", "value/json/", "points/", "csv/", "csv/unix.csv", "csv/iso.csv", "chart.json")
 FOUND = ("search/", *(f"{tags}/{tag}" for tags in ("tags", "tag") for tag in ("", "{tags}/")))
 ASKS = ("tokens/{key}/revoke/", "applications/{key}/delete/", "authorized/{key}/revoke/")
 
