@@ -278,3 +278,22 @@ def test_another_site_can_not_frame_a_page_of_the_service(
             browser.driver.switch_to.default_content()
         told = [entry["message"] for entry in browser.faults()]
         assert len([text for text in told if "frame-ancestors 'none'" in text]) == 2
+
+
+@needed
+def test_the_page_of_a_private_series_shows_its_picture_to_its_owner_without_scripts(
+    service: Service, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    path = make(service, title="Office power", public="false")
+    plain = Browser(tmp_path_factory.mktemp("browser") / "profile", scripts=False)
+    try:
+        plain.open(service.url)
+        name, _, secret = signed_in(service).cookie.partition("=")
+        plain.driver.add_cookie({"name": name, "value": secret})
+        plain.open(f"{service.url[:-1]}{path}")
+        assert plain.shows("Office power")
+        widths = "return [...document.images].map(i => i.naturalWidth)"
+        assert plain.driver.execute_script(widths) == [1000]
+        assert plain.faults() == []
+    finally:
+        plain.driver.quit()
