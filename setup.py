@@ -85,7 +85,7 @@ setup(
     packages=find_packages(include=["timetric", "timetric.*"]),
     package_data={
         "timetric": ["py.typed", "data/*.csv", "data/*.txt"],
-        "timetric.server": ["templates/*.html", "templates/account/*.html", "static/*"],
+        "timetric.server": ["templates/*.html", "templates/*/*.html", "static/*"],
     },
     include_package_data=False,
     zip_safe=False,

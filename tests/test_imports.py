@@ -82,6 +82,7 @@ server.sharing.embed
 server.sharing
 server.reading server.chart server.series server.search server.oauth
 server.description server.writes
+server.home server.manual
 server.account.form server.account.agent
 server.account.expiry
 server.account.sign_in server.account.overview server.account.password server.account.sessions

@@ -148,13 +148,15 @@ ENDPOINTS = [
     Endpoint("GET", "/oembed/", always(400)),  # without a URL
     *(Endpoint("GET", f"/{name}{end}", FIND) for name in FOUND for end in ("", "results.{form}")),
     Endpoint("GET", "/search/", FIND | alike(nobody=401), query="?u=me"),
-    Endpoint("GET", "/search/results.{form}", FIND | alike(nobody=401, cookie=401), query="?u=me"),
+    Endpoint("GET", "/search/results.{form}", FIND | alike(nobody=401), query="?u=me"),
     Endpoint("GET", "/search/description.xml", OPEN),
     Endpoint("GET", "/openapi.json", OPEN),
     Endpoint("GET", "/health/", OPEN),
     Endpoint("GET", "/metrics/", FIND),  # from the service's own machine
     Endpoint("GET", "/metrics/", METRICS, headers={"X-Forwarded-For": "192.0.2.1"}),
     Endpoint("GET", "/", OPEN),
+    Endpoint("GET", "/robots.txt", OPEN),
+    *(Endpoint("GET", f"/help/{name}", OPEN) for name in ("", "start/", "protocol/")),
     Endpoint("GET", "/static/{name}", always(404)),
     Endpoint("GET", "/oauth/request_token/", step(400)),
     form("/oauth/request_token/", step(400)),

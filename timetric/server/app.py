@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 from falcon import App, HTTPError, Request, Response
 
 from timetric.exceptions import InvalidPoint
-from timetric.server import account, sharing
+from timetric.server import account, home, manual, sharing
 from timetric.server.access import Access, url_of
 from timetric.server.access_log import Tell, shown
 from timetric.server.assets import AssetResource
@@ -36,7 +36,7 @@ from timetric.server.problem import Problem
 from timetric.server.rates import Rates
 from timetric.server.reading import PointsResource, ValueResource
 from timetric.server.router import Router
-from timetric.server.search import DescriptionResource, HomeResource, SearchResource
+from timetric.server.search import DescriptionResource, SearchResource
 from timetric.server.series import CreateResource, SeriesResource
 from timetric.server.session import Sessions
 from timetric.server.signature import Signatures
@@ -147,7 +147,8 @@ def build_app(
         app.add_route(tags, search, suffix="tags")
         app.add_route(tags + "/{path:path}", search, suffix="tags")
     app.add_route("/static/{name}", AssetResource())
-    app.add_route("/", HomeResource(storage))
+    home.add_routes(app, storage, open_signup=signup is not None)
+    manual.add_routes(app, open_signup=signup is not None)
     app.add_route("/openapi.json", OpenApiResource(open_signup=signup is not None))
     metrics = Metrics()
     app.add_route("/health", HealthResource(storage))

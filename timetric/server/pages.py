@@ -10,7 +10,8 @@ from falcon import Request, Response
 from jinja2 import Environment, PackageLoader
 from markupsafe import Markup
 
-from timetric.points import format_value
+from timetric.display.wording import number
+from timetric.points import Value, format_value
 from timetric.server.assets import address
 from timetric.server.callback import origin
 from timetric.server.listing import tag_path
@@ -36,6 +37,13 @@ def _moment(timestamp: float) -> Markup:
     return Markup('<time datetime="{}Z">{} UTC</time>').format(iso, iso.replace("T", " "))
 
 
+def _short(value: Value) -> str:
+    """A value among others, to six digits that count."""
+    if value is None or isinstance(value, bool):
+        return format_value(value)
+    return number(value, digits=6)
+
+
 _templates = Environment(
     loader=PackageLoader("timetric.server"), autoescape=True, auto_reload=False
 )
@@ -43,6 +51,7 @@ _templates.filters |= {
     "time": format_iso,
     "moment": _moment,
     "value": format_value,
+    "short": _short,
     "origin": origin,
     "asset": address,
     "tag_path": tag_path,
