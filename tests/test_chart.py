@@ -168,8 +168,17 @@ def test_a_long_history_is_drawn_from_summaries_as_from_points(
     assert_drawn(found, long, width + 1)
     start, end = long[20_000][0], long[130_000][0]
     within = chart(service, path, f"width={width}&start={start}&end={end}")
-    assert (within[0].first, within[-1].first) == (long[19_999][0], end)
-    assert_drawn(within[1:-1], long[20_000:130_000], width + 1)
+    assert_drawn(within, long[20_000:130_000], width + 1)
+
+
+def test_lines_go_on_beyond_a_long_silence_only(service: Service, long: list[Point]) -> None:
+    early, late = (-1e9, 5.0), (3e9, 5.0)
+    path = create(service, [early, *long, late])
+    found = chart(service, path, f"width=20&start={long[0][0] - 1e6}&end={long[-1][0] + 1e6}")
+    assert (found[0], found[-1]) == (alone(*early), alone(*late))
+    assert_drawn(found[1:-1], long, 21)
+    found = chart(service, path, f"width=20&start={long[9][0]}&end={long[-9][0]}")
+    assert_drawn(found, long[9:-9], 21)
 
 
 def test_points_that_come_later_are_drawn_too(service: Service, long: list[Point]) -> None:

@@ -69,8 +69,9 @@ server.listing
 server.atom
 server.credentials server.body server.site server.keyring server.usage
 server.callback server.signature server.password server.cookie
+server.compression
 server.assets server.cors
-server.fields server.pages server.identity server.formats server.compression server.caching
+server.fields server.pages server.identity server.formats server.caching
 server.item server.health server.metrics
 server.frame
 server.access server.session server.selection server.terms server.rates

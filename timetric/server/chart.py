@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 
 import numpy as np
 import orjson
@@ -68,18 +69,33 @@ class _Chart:
             return single(from_points([]))
         first, latest = self.extent
         low, high = max(start, first), min(end, math.nextafter(latest, math.inf))
-        beside = (self._near("before", math.nextafter(low, -math.inf)), self._near("after", high))
-        within = [self._within(low, high, columns)] if low < high else []
-        return joined([single(from_points(filter(None, beside))), *within])
+        within = self._within(low, high, columns)
+        beside = single(from_points(self._beside(low, high, within, (high - low) / columns)))
+        return joined([beside, within])
 
     def _within(self, start: float, end: float, columns: int) -> Rows:
         """Each point where there are no more than two a column."""
+        if start >= end:
+            return single(from_points([]))
         window = Window(start, end)
         pieces = self._storage.read(self._series, window._replace(limit=2 * columns + 1))
         few = Columns(*map(np.concatenate, zip(from_points([]), *pieces)))
         if len(few.t) <= 2 * columns:
             return single(few)
         return rows(self._storage.aggregate(self._series, window, cut(start, end, columns)))
+
+    def _beside(self, start: float, end: float, within: Rows, column: float) -> Iterator[Point]:
+        """The points to which the line goes on.
+
+        Beside a column of many points a single one is no part of the line, unless it is far away.
+        """
+        near = 2 * column if (within.numbers > 1).any() else 0.0
+        before = self._near("before", math.nextafter(start, -math.inf))
+        if before and not (within.first[:1] - before[0] <= near).any():
+            yield before
+        after = self._near("after", end)
+        if after and not (after[0] - within.final[-1:] <= near).any():
+            yield after
 
     def _near(self, side: str, at: float) -> Point | None:
         return SIDES[side](self._storage, self._series, at)
