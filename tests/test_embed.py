@@ -81,6 +81,17 @@ def test_a_private_series_is_embedded_for_nobody(service: Service, end: str) -> 
     assert signed_in(service).get(path).status == 404
 
 
+def test_a_frame_says_why_it_is_empty(service: Service) -> None:
+    for path in (make(service, public="false"), f"/series/{'A' * 22}/"):
+        page = service.send("GET", embed(path), headers=PERSON)
+        assert page.status == 404
+        assert "frame-ancestors *" in page.headers["Content-Security-Policy"].split("; ")
+        assert page.headers["Cache-Control"] == "private, no-cache"
+        assert b"not public any more, or never was" in page.body
+    program = service.send("GET", embed(path))
+    assert program.headers["Content-Type"] == "application/problem+json"
+
+
 @pytest.mark.parametrize("end", ["", "graph/"])
 def test_wrong_credentials_do_not_count(service: Service, end: str) -> None:
     path = embed(make(service)) + end
