@@ -226,9 +226,13 @@ def test_another_site_shows_what_is_embedded(service: Service, browser: Browser)
     path = make(service, RISING, title="Office power", unit="kW")
     for address in site(snippets(service, path.split("/")[2])):
         browser.open(address)
-        browser.driver.execute_script("for (const i of document.images) i.loading = 'eager'")
-        loaded = "return [...document.images].map(i => i.naturalWidth)"
-        assert browser.driver.execute_script(loaded) == [600, 400, 120]
+        loaded = """
+            const images = [...document.images], told = arguments[0];
+            images.forEach(image => image.loading = "eager");
+            Promise.all(images.map(image => image.decode()))
+                .then(() => told(images.map(image => image.naturalWidth)), told);
+        """
+        assert browser.driver.execute_async_script(loaded) == [600, 400, 120]
         frame = browser.driver.find_element("tag name", "iframe")
         browser.driver.execute_script("arguments[0].scrollIntoView()", frame)
         browser.driver.switch_to.frame(frame)
