@@ -82,4 +82,4 @@ def test_a_search_takes_no_mouse(service: Service, browser: Browser) -> None:
     assert browser.shows("1 found")
     browser.type(Keys.TAB, Keys.ENTER)
     browser.type(Keys.TAB, Keys.ENTER)
-    assert browser.shows("All points as CSV")
+    assert browser.shows("Take it away")

@@ -76,6 +76,7 @@ server.item server.health server.metrics
 server.frame
 server.access server.session server.selection server.terms server.rates
 server.router server.overview
+server.showing
 server.sharing.outline server.sharing.lettering server.sharing.fluid
 server.sharing.png
 server.sharing.pictures server.sharing.oembed
@@ -89,11 +90,15 @@ server.account.expiry
 server.account.sign_in server.account.overview server.account.password server.account.sessions
 server.account.tokens server.account.applications server.account.authorized
 server.account
+server.owner.own server.owner.once server.owner.points server.owner.preview server.owner.wrong
+server.owner.metadata server.owner.writes server.owner.removal
+server.owner.new
+server.owner
 server.openapi.schemas
 server.openapi.parameters server.openapi.replies
 server.openapi.operation
 server.openapi.series server.openapi.find server.openapi.oauth server.openapi.account
-server.openapi.service server.openapi.sharing
+server.openapi.service server.openapi.sharing server.openapi.owner
 server.openapi.document
 server.openapi
 server.app
@@ -131,6 +136,7 @@ PURE = {
     "receipt",
     "metadata",
     "server.account.agent",
+    "server.owner.preview",
     "server.storage.tally",
 } | {
     f"server.{name}"

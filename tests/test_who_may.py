@@ -122,8 +122,23 @@ def form(path: str, table: Table, fields: str = "") -> Endpoint:
     return Endpoint("POST", path, table, fields.encode(), FORM)
 
 
+def kept(status: int, *, nobody: int = 303) -> Table:
+    """A page of a series for its owner; signed in, others are told what they are of the series."""
+    return {**always(403), **alike(nobody=nobody), "cookie": (status, status, 404)}
+
+
 PICTURES = ("chart.svg", "chart.png", "sparkline.svg")
-READS = ("metadata/", "value/json/", "points/", "csv/", "csv/unix.csv", "csv/iso.csv", "chart.json")
+READS = (
+    "metadata/",
+    "value/json/",
+    "points/",
+    "points.json",
+    "csv/",
+    "csv/unix.csv",
+    "csv/iso.csv",
+    "chart.json",
+)
+KEEPS = ("add/", "upload/", "edit/", "clear/", "remove/")
 FOUND = ("search/", *(f"{tags}/{tag}" for tags in ("tags", "tag") for tag in ("", "{tags}/")))
 ASKS = ("tokens/{key}/revoke/", "applications/{key}/delete/", "authorized/{key}/revoke/")
 
@@ -142,6 +157,15 @@ ENDPOINTS = [
         b'{"unit": "W"}',
         {"Content-Type": "application/json"},
     ),
+    Endpoint("GET", "/new/", page(200)),
+    form("/new/", sends(400)),
+    *(Endpoint("GET", f"/series/{{id}}/{name}", kept(200)) for name in KEEPS),
+    form("/series/{id}/add/", kept(400, nobody=403)),
+    form("/series/{id}/upload/", kept(400, nobody=403)),
+    form("/series/{id}/edit/", kept(400, nobody=403)),
+    form("/series/{id}/publish/", kept(400, nobody=403)),
+    form("/series/{id}/clear/", kept(303, nobody=403)),
+    form("/series/{id}/remove/", sends(400), "key=one&key=another"),  # the others need the series
     *(Endpoint("GET", f"/series/{{id}}/{name}", READ) for name in READS),
     *(Endpoint("GET", f"/series/{{id}}/{name}", PICTURE) for name in PICTURES),
     *(Endpoint("GET", f"/embed/{{id}}/{end}", EMBED) for end in ("", "graph/")),

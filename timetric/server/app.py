@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 from falcon import App, HTTPError, Request, Response
 
 from timetric.exceptions import InvalidPoint
-from timetric.server import account, home, manual, sharing
+from timetric.server import account, home, manual, owner, sharing
 from timetric.server.access import Access, url_of
 from timetric.server.access_log import Tell, shown
 from timetric.server.assets import AssetResource
@@ -119,7 +119,7 @@ def build_app(
     access = Access(storage, identity)
     caching = Caching(clock)
     app.add_route("/create", CreateResource(storage, access, clock, random, max_body))
-    app.add_route("/series/{id}", SeriesResource(storage, access, clock, max_body))
+    app.add_route("/series/{id}", SeriesResource(storage, access, clock, random, max_body))
     app.add_route("/series/{id}/metadata", MetadataResource(storage, access, caching, clock))
     writes = WritesResource(storage, access, clock)
     app.add_route("/create/writes/{key}", writes)
@@ -127,6 +127,7 @@ def build_app(
     app.add_route("/series/{id}/value/json", ValueResource(storage, access, caching))
     points = PointsResource(storage, access, caching)
     app.add_route("/series/{id}/points", points)
+    app.add_route("/series/{id}/points.json", points, suffix="json")
     app.add_route("/series/{id}/csv", points, suffix="csv")
     app.add_route("/series/{id}/csv/unix.csv", points, suffix="unix")
     app.add_route("/series/{id}/csv/iso.csv", points, suffix="iso")
@@ -139,6 +140,7 @@ def build_app(
     account.add_routes(
         app, storage, keyring, sessions, clock, random, open_signup=signup is not None
     )
+    owner.add_routes(app, storage, sessions, clock, random, max_body)
     search = SearchResource(storage, identity)
     app.add_route("/search", search)
     app.add_route("/search/results.{form}", search)

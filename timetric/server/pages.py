@@ -44,12 +44,29 @@ def _short(value: Value) -> str:
     return number(value, digits=6)
 
 
+def _exactly(timestamp: float) -> Markup:
+    """A time to the second, and further where it has more."""
+    iso = format_iso(timestamp)
+    return Markup('<time datetime="{}Z">{} UTC</time>').format(iso, iso.replace("T", " "))
+
+
+def _size(count: int) -> str:
+    """So many bytes, in the largest unit that leaves a whole number, or nearly."""
+    units = (("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10))
+    return next(
+        (f"{count / size:.4g} {unit}" for unit, size in units if count >= size), f"{count} bytes"
+    )
+
+
 _templates = Environment(
     loader=PackageLoader("timetric.server"), autoescape=True, auto_reload=False
 )
 _templates.filters |= {
     "time": format_iso,
     "moment": _moment,
+    "exactly": _exactly,
+    "size": _size,
+    "number": number,
     "value": format_value,
     "short": _short,
     "origin": origin,

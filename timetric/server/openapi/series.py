@@ -154,7 +154,7 @@ _PATCH = operation(
 )
 _PAGE = operation(
     "The series' page",
-    [ID],
+    [ID, query("done", "what a form has done"), query("write", "by which key")],
     {"200": reply("HTML", HTML)},
     (401, 403, 404),
     security=VIEWER,
@@ -201,6 +201,7 @@ PATHS: Paths = completed(
         "/series/{id}/points/": {
             "get": _points("Points, in the form that Accept names", *FORMATS.values(), bad=(406,))
         },
+        "/series/{id}/points.json": {"get": _points("Points as JSON", JSON)},
         "/series/{id}/csv/": {"get": _points("Points as CSV", CSV)},
         "/series/{id}/csv/unix.csv": {"get": _points("Points as CSV", CSV)},
         "/series/{id}/csv/iso.csv": {"get": _points("Points as CSV, times as ISO 8601", CSV)},
