@@ -41,6 +41,7 @@ TEST = [
     "oauthlib>=3.2.2,<5",  # another's view of our signatures
     "openapi-spec-validator>=0.9,<1" + SERVICE,
     "pytest>=8.3",
+    "pytest-xdist>=3.6",  # a process for each core; most tests wait for others
     "requests>=2.32",  # a stranger's view of what is read
     "ruff>=0.17,<0.18",  # a newer one may format otherwise
     "schemathesis>=4.32,<5" + SERVICE,  # holds the service against its description

@@ -11,6 +11,7 @@ from urllib.parse import urlencode
 
 import pytest
 
+from tests.dancing import signed_in
 from tests.service import Headers, Service, basic, running_service
 
 
@@ -63,6 +64,29 @@ def test_a_revoked_token_is_refused_at_once(service: Service) -> None:
     assert service.send("GET", path, headers=headers).status == 404
     service.storage.accounts.revoke(service.other_config["apitoken_key"])
     assert service.send("GET", path, headers=headers).status == 401
+
+
+def test_a_browser_reads_while_it_is_signed_in_and_only_for_itself(service: Service) -> None:
+    path = service.create(b"0,1")
+    browser = signed_in(service)
+    reply = browser.get(f"{path}csv/")
+    assert (reply.status, reply.body) == (200, b"0.0,1.0\n")
+    assert reply.headers["Cache-Control"] == "private, no-cache"
+    assert "Cookie" in reply.headers["Vary"].split(", ")
+    known = {"If-None-Match": reply.headers["ETag"]}
+    assert browser.get(f"{path}csv/", known).status == 304
+    kept = browser.cookie
+    assert browser.post("/account/sign-out/").status == 303
+    for cookie in ({"Cookie": kept}, {}):
+        gone = service.send("GET", f"{path}csv/", headers={**known, **cookie})
+        assert (gone.status, gone.headers["ETag"]) == (401, None)
+
+
+def test_a_cookie_writes_nothing(service: Service) -> None:
+    path = service.create(b"0,1")
+    browser = signed_in(service)
+    assert browser.post(path, "value=14").status == 401
+    assert browser.get(f"{path}csv/").body == b"0.0,1.0\n"
 
 
 @pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")

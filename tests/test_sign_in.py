@@ -121,14 +121,15 @@ def test_two_cookies_of_the_name_are_none(service: Service, begun: Program) -> N
     assert browser.get(begun.authorize_path()).status == 303
 
 
-def test_a_session_is_nothing_beside_other_credentials_and_nothing_to_the_api(
+def test_a_session_is_nothing_beside_other_credentials_and_writes_nothing_through_the_api(
     service: Service, begun: Program
 ) -> None:
     browser, path = signed_in(service), service.create(b"0,1")
     other = {"Authorization": "Basic x"}
     assert browser.get(begun.authorize_path(), other).status == 403
     assert browser.post(path, "value=1").status == 401
-    assert browser.get(f"{path}csv/").status == 401
+    assert browser.get(f"{path}csv/").body == b"0.0,1.0\n"
+    assert browser.get(f"{path}csv/", other).status == 400
 
 
 @pytest.mark.parametrize("headers", ELSEWHERE, ids=str)

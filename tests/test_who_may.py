@@ -34,14 +34,13 @@ WRONG = alike(wrong=401, broken=400, expired=401, forged=401, both=400, cookie_b
 READ: Table = {
     **WRONG,
     "nobody": (401, OK, 401),
-    "cookie": (401, OK, 401),
+    "cookie": (OK, OK, 404),
     "other": (404, OK, 404),
     "cookie beside other": (404, OK, 404),
     "owner": (OK, OK, 404),
     "read-only": (OK, OK, 404),
     "oauth": (OK, OK, 404),
 }
-SHOW: Table = {**READ, "cookie": (OK, OK, 404)}
 WRITE: Table = {
     **WRONG,
     "nobody": (401, 401, 401),
@@ -129,7 +128,7 @@ ENDPOINTS = [
     Endpoint("POST", "/create/", CREATE, b"0,1", CSV, "?title=T&caption=C&dry_run=true"),
     Endpoint("GET", "/create/writes/{key}/", LOOK_UP),
     Endpoint("GET", "/series/{id}/writes/{key}/", LOOK_UP),
-    Endpoint("GET", "/series/{id}/", SHOW),
+    Endpoint("GET", "/series/{id}/", READ),
     Endpoint("POST", "/series/{id}/", WRITE, b"0,1", CSV),
     Endpoint("PUT", "/series/{id}/", WRITE, b"0,1", CSV),
     Endpoint("DELETE", "/series/{id}/", WRITE),

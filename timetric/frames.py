@@ -5,7 +5,8 @@ No Python runs for a point: pages of the 16-byte form are taken as arrays as the
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -35,44 +36,49 @@ def needed(name: str) -> Any:
 
 def to_numpy(pages: Iterable[Page]) -> Any:
     """An array of two columns of float64: Unix seconds, and values with NaN for null."""
-    t, v = _columns(pages)
-    return needed("numpy").column_stack((t, v))
-
-
-def _columns(pages: Iterable[Page]) -> tuple[Any, Any]:
-    """Unix seconds and values, each on its own; pages are taken apart as they come."""
     np = needed("numpy")
-    times, values = [np.empty(0)], [np.empty(0)]
+    return np.column_stack(_columns(np, pages, np.asarray))
+
+
+def _columns(np: Any, pages: Iterable[Page], instants: Callable[[Any], Any]) -> tuple[Any, Any]:
+    """Times, as ``instants`` makes them of Unix seconds, and values, each on its own.
+
+    The columns grow in place as pages come: to touch new memory takes longer than all else here.
+    """
+    times, values = np.empty(0, instants(np.empty(0)).dtype), np.empty(0)
     for page in pages:
         body = page.body if page.packed else b"".join(pack(page.points()))
         cells = np.frombuffer(body, "<f8").reshape(-1, 2)
-        times.append(cells[:, 0].astype("f8"))
-        values.append(cells[:, 1].astype("f8"))
-        _replace_words(np, values[-1])
-    return np.concatenate(times), np.concatenate(values)
+        size = len(values)
+        for column in (times, values):
+            column.resize(size + len(cells), refcheck=False)  # nothing else refers to them yet
+        times[size:] = instants(cells[:, 0])
+        values[size:] = cells[:, 1]
+        _replace_words(np, values[size:])
+    return times, values
 
 
 def to_pandas(pages: Iterable[Page], name: str | None) -> Any:
     """A Series of float64 over a DatetimeIndex in UTC, by microseconds."""
     pd, np = needed("pandas"), needed("numpy")
-    t, v = _columns(pages)
-    times = pd.DatetimeIndex(_instants(np, t), name="timestamp").tz_localize("UTC")
+    t, v = _columns(np, pages, partial(_instants, np))
+    times = pd.DatetimeIndex(t, name="timestamp").tz_localize("UTC")
     return pd.Series(v, index=times, name=name, copy=False)
 
 
 def to_polars(pages: Iterable[Page]) -> Any:
     """A DataFrame of timestamp (Datetime, UTC, by microseconds) and value (Float64, or null)."""
     pl, np = needed("polars"), needed("numpy")
-    t, v = _columns(pages)
-    times = pl.Series("timestamp", _instants(np, t)).dt.replace_time_zone("UTC")
+    t, v = _columns(np, pages, partial(_instants, np))
+    times = pl.Series("timestamp", t).dt.replace_time_zone("UTC")
     return pl.DataFrame([times, pl.Series("value", v, nan_to_null=True)])
 
 
 def to_arrow(pages: Iterable[Page]) -> Any:
     """A Table of timestamp (UTC, by microseconds) and value (float64, or null)."""
     pa, np = needed("pyarrow"), needed("numpy")
-    t, v = _columns(pages)
-    times = pa.array(_instants(np, t)).cast(pa.timestamp("us", tz="UTC"))
+    t, v = _columns(np, pages, partial(_instants, np))
+    times = pa.array(t).cast(pa.timestamp("us", tz="UTC"))
     return pa.table({"timestamp": times, "value": pa.array(v, from_pandas=True)})
 
 

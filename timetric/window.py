@@ -25,8 +25,9 @@ if TYPE_CHECKING:
 #: Where there is no point: neither a time nor a value.
 Nothing = tuple[None, None]
 
-#: Points of a page that is read whole into an array: 4 MB.
-_LARGE = 1 << 18
+#: Points of a page that is taken whole into an array: 16 MB, which the service sends as it reads.
+#: Buckets it would count before, so a page of them is shorter.
+_LARGE, _LARGE_OF_BUCKETS = 1 << 20, 1 << 18
 
 _YEAR_AND_MONTH = re.compile(r"(\d{4})(-\d\d)?", re.ASCII)
 
@@ -286,7 +287,7 @@ class Window:
 
     def large_pages(self, **fields: str) -> Iterator[Page]:
         """For those who take pages whole; the fields ask for buckets."""
-        return _pages(*reading(self, _LARGE, **fields))
+        return _pages(*reading(self, _LARGE_OF_BUCKETS if fields else _LARGE, **fields))
 
     def _title(self) -> str | None:
         """The title of the series that this is a part of, where that is known."""

@@ -8,7 +8,7 @@ from falcon import Request
 
 from timetric.server.identity import Identity
 from timetric.server.metadata import Metadata
-from timetric.server.pages import PageProblem, is_for_a_person
+from timetric.server.pages import READS, PageProblem, is_for_a_person
 from timetric.server.problem import Problem
 from timetric.server.storage import Missing, Series, Storage, User
 
@@ -37,13 +37,14 @@ class Access:
 
     def to_read(self, req: Request, id: str) -> Series:
         """The series, when whoever asks may read it. Raises Problem."""
-        return self._readable(id, self._identity.user(req), _stranger())
+        return self._readable(id, self._reader(req), _stranger())
 
     def to_show(self, req: Request, id: str) -> Series:
-        """The series, for its page, which a browser that is signed in opens too. Raises Problem."""
-        user = self._identity.user(req) or req.context.viewer(req)
+        """The series, for its page: without it people are told to sign in. Raises Problem."""
         person = PageProblem(403, _SIGN_IN, title="Sign in first")
-        return self._readable(id, user, person if is_for_a_person(req) else _stranger())
+        return self._readable(
+            id, self._reader(req), person if is_for_a_person(req) else _stranger()
+        )
 
     def to_write(self, req: Request, id: str) -> Series:
         """The series, when whoever asks may write to it. Raises Problem.
@@ -60,6 +61,17 @@ class Access:
         if req.get_header("Idempotency-Key"):  # someone else's is as good as not there
             return Series(0, id, user, _UNKNOWN, 0.0, 0.0)
         raise Problem(404, _ABSENT)
+
+    def _reader(self, req: Request) -> User | None:
+        """Who asks to read: by credentials or, without any, by a browser that is signed in.
+
+        Other sites' scripts get nothing by its cookie: it is SameSite=Lax, and browsers show them
+        no reply to a request with cookies that ``*`` alone lets them read (cors.py).
+        """
+        user = self._identity.user(req)
+        if user is None and req.method in READS:
+            user = req.context.viewer(req)
+        return user
 
     def _readable(self, id: str, user: User | None, stranger: Problem) -> Series:
         """The series, when the user may read it. Raises Problem, without one that for strangers."""

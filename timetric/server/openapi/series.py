@@ -7,7 +7,6 @@ from typing import Any
 from timetric.server.body import POINTS
 from timetric.server.formats import ARROW, BINARY, CSV, FORMATS, JSON, Format
 from timetric.server.openapi.operation import (
-    ANYBODY,
     FORM,
     OWNER,
     VIEWER,
@@ -69,7 +68,7 @@ def _read(
     headers = ("ETag", "Last-Modified", "Link", "Timetric-Words")
     good = {"200": reply("what was asked for", content, *headers), "304": _UNCHANGED}
     asked = [ID, *parameters, *VALIDATORS]
-    return operation(summary, asked, good, (401, 404, *bad), security=ANYBODY)
+    return operation(summary, asked, good, (401, 404, *bad), security=VIEWER)
 
 
 def _points(summary: str, *forms: Format, bad: tuple[int, ...] = ()) -> Operation:
