@@ -1,4 +1,4 @@
-"""Ask the advisory service of PyPI about all that is installed: .ci/audit.py PIP-AUDIT SITE-PACKAGES
+"""Ask the advisory service of PyPI about what is installed: audit.py PIP-AUDIT SITE-PACKAGES
 
 An advisory is a failure, and so is a package that was skipped, since nobody looked at it. Where the
 service answers about none of them it can't be asked here: that is said, and is no failure.
@@ -15,7 +15,7 @@ OURS = "timetric"  # installed from here, and on no index
 
 def main(pip_audit: str, packages: str) -> int:
     command = [pip_audit, "--format", "json", "--progress-spinner", "off", "--path", packages]
-    run = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    run = subprocess.run(command, capture_output=True, text=True)
     if not run.stdout.startswith("{"):
         print("SKIPPED: no advisories:", run.stderr.strip().rpartition("\n")[2])
         return 0
