@@ -12,6 +12,7 @@ from typing import Any, NoReturn
 
 from timetric import admin, commands, flag_types
 from timetric.diagnosis_flags import add_diagnosis
+from timetric.doctor import add_doctor
 from timetric.exceptions import TimetricClientError
 from timetric.flags import add_limits, add_quota, add_signup
 from timetric.store import CommandError
@@ -101,6 +102,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_token(names, data, url)
     _add_app(names, data, [data, url, key])
     _add_store(names, data)
+    add_doctor(names, Path(DEFAULT_DATA).absolute())
     add_user_commands(names)
     parser.set_defaults(parser=lambda: parser)
     demo = names.add_parser("demo", help="show the main job on real data, and clean up")
