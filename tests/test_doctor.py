@@ -200,6 +200,32 @@ def test_an_application_that_nobody_let_in_is_told(service: Service, doctor: Doc
     assert "hush-hush" not in doctor.output
 
 
+HOSTILE = "\x1b[2J\x1b]0;owned\x07\r\nok    credentials  forged\u202e"
+
+
+@pytest.mark.parametrize("command", ["doctor", "ls"])
+def test_what_a_service_says_moves_no_cursor_and_makes_no_line(
+    doctor: Doctor, command: str
+) -> None:
+    """It may be another's than one thinks, and so may what it says of an error."""
+    told = json.dumps({"detail": HOSTILE}).encode()
+    problem = reply("400 Bad Request", told, content_type="application/problem+json")
+    with misbehaving(answer(problem)) as other:
+        config = {"authtype": "apitoken", "apitoken_key": "k", "apitoken_secret": "s"}
+        doctor.write({**config, "url": other.url})
+        run = subprocess.run(
+            [sys.executable, "-m", "timetric", command],
+            env=doctor.environment,
+            cwd=doctor.home,
+            capture_output=True,
+        )
+    output = (run.stdout + run.stderr).decode()
+    assert run.returncode == 1
+    assert "owned" in output
+    assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f\u202e]", output)
+    assert "\nok    credentials" not in output
+
+
 # the store
 
 

@@ -16,6 +16,7 @@ from timetric.doctor import add_doctor
 from timetric.exceptions import TimetricClientError
 from timetric.flags import add_limits, add_quota, add_signup
 from timetric.store import CommandError
+from timetric.terminal import plain
 from timetric.user_flags import add_user_commands
 
 DEFAULT_DATA, DEFAULT_HOST, DEFAULT_PORT = "timetric-data", "127.0.0.1", 8000
@@ -35,7 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # the reader of our output has gone, as in `timetric token list | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except (CommandError, TimetricClientError, OSError) as error:  # OSError: say, a full disk
-        print(f"timetric: {error}", file=sys.stderr)
+        print(f"timetric: {plain(str(error))}", file=sys.stderr)  # a service may have written it
         return 1
     return 0
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from timetric.terminal import plain
+
 OK, WARN, FAIL = "ok", "warn", "FAIL"
 
 
@@ -15,7 +17,7 @@ class Finding(NamedTuple):
     text: str
 
     def __str__(self) -> str:
-        return f"{self.outcome:<5} {self.what:<12} {self.text}"
+        return f"{self.outcome:<5} {self.what:<12} {plain(self.text)}"
 
 
 def ok(what: str, text: str) -> Finding:
