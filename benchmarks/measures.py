@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
-from benchmarks import calls, reads, searches, space, updates, uploads, writes
+from benchmarks import calls, pictures, reads, searches, space, updates, uploads, writes
 from benchmarks.stage import Actor, Stage
 
 
@@ -72,6 +72,26 @@ MEASURES = [
         "x",
         calls.latest_over_bare,
         wanted=1.25,
+    ),
+    Measure(
+        "picture",
+        "a picture of {large:,} points, PNG",
+        "ms",
+        pictures.picture("chart.png", lambda stage: stage.large),
+        wanted=100,
+    ),
+    Measure(
+        "picture-svg",
+        "... as SVG",
+        "ms",
+        pictures.picture("chart.svg", lambda stage: stage.large),
+        wanted=100,
+    ),
+    Measure(
+        "picture-huge",
+        "a picture of {huge:,} points, PNG",
+        "ms",
+        pictures.picture("chart.png", lambda stage: stage.huge),
     ),
     Measure("disk-regular", "bytes a point, regular", "B", space.disk("regular"), 1.1, once=True),
     Measure(

@@ -26,7 +26,7 @@ from hypothesis import strategies as st
 
 from tests.service import Reply, Service, running_service
 from timetric.points import Point, Value, format_csv, parse_csv
-from timetric.server.aggregates import AGGREGATES, Aggregation
+from timetric.server.aggregates import AGGREGATES, Bucketing
 from timetric.server.buckets import parse_every, split
 from timetric.server.columns import Columns
 from timetric.server.metadata import Metadata
@@ -481,7 +481,7 @@ def stored(storage: Storage, points: int) -> Series:
 def read(storage: Storage, series: Series, every: str, name: str) -> Iterator[Columns]:
     buckets = parse_every(every, timezone.utc)
     assert buckets is not None
-    return storage.aggregate(series, Window(), Aggregation(buckets, name))
+    return storage.aggregate(series, Window(), Bucketing(buckets, name))
 
 
 @pytest.mark.parametrize("name", AGGREGATES)

@@ -143,7 +143,7 @@ def test_a_strangers_title_moves_no_cursor() -> None:
 # words
 
 
-@pytest.mark.parametrize("name", ["wording", "scale", "sparkline"])
+@pytest.mark.parametrize("name", ["wording", "scale", "plan", "sparkline"])
 def test_the_examples_hold(name: str) -> None:
     module = importlib.import_module(f"timetric.display.{name}")
     assert doctest.testmod(module).failed == 0

@@ -150,7 +150,9 @@ def test_the_curl_examples_work(
     config = service.config
     token = f"{config['apitoken_key']}:{config['apitoken_secret']}"
     here = command.replace("http://127.0.0.1:8000/", service.url).replace("curl ", "curl -sSf ")
-    environment = {"PATH": os.environ["PATH"], "TOKEN": token, "ID": series.id}
+    public = service.client.create_series(title="T", caption="c", public=True)
+    ids = {"ID": series.id, "PUBLIC_ID": public.id}
+    environment = {"PATH": os.environ["PATH"], "TOKEN": token, **ids}
     subprocess.run(["sh", "-c", here], cwd=tmp_path, env=environment, check=True)
 
 

@@ -26,8 +26,9 @@ limits insecure
 timestamps oauth1
 points reply progress
 display
-display.wording
+display.wording display.look
 display.scale display.facts
+display.plan
 display.sparkline display.terminal display.svg display.card
 screen
 receipt holding
@@ -57,6 +58,7 @@ server.columns server.metadata server.problem server.names server.attempts serve
 server.limits server.slots server.pace
 server.blocks server.buckets server.intake server.unpacked
 server.aggregates server.thinning
+server.stretches
 server.storage.errors server.storage.accounts
 server.storage.grants
 server.storage
@@ -73,17 +75,28 @@ server.item server.health server.metrics
 server.frame
 server.access server.session server.selection server.terms server.rates
 server.router server.overview
+server.showing
+server.sharing.outline server.sharing.lettering server.sharing.fluid
+server.sharing.png
+server.sharing.pictures server.sharing.oembed
+server.sharing.embed
+server.sharing
 server.reading server.series server.search server.oauth server.description server.writes
+server.home server.manual
 server.account.form server.account.agent
 server.account.expiry
 server.account.sign_in server.account.overview server.account.password server.account.sessions
 server.account.tokens server.account.applications server.account.authorized
 server.account
+server.owner.own server.owner.once server.owner.points server.owner.preview server.owner.wrong
+server.owner.metadata server.owner.writes server.owner.removal
+server.owner.new
+server.owner
 server.openapi.schemas
 server.openapi.parameters server.openapi.replies
 server.openapi.operation
 server.openapi.series server.openapi.find server.openapi.oauth server.openapi.account
-server.openapi.service
+server.openapi.service server.openapi.sharing server.openapi.owner
 server.openapi.document
 server.openapi
 server.app
@@ -128,15 +141,26 @@ PURE = {
     "receipt",
     "metadata",
     "server.account.agent",
+    "server.owner.preview",
     "server.storage.tally",
 } | {
     f"server.{name}"
     for name in ("columns", "blocks", "buckets", "aggregates", "thinning", "formats", "receipt")
 }
-PURE |= {"server.listing", "server.atom"}
+PURE |= {"server.listing", "server.atom", "server.sharing.fluid"}
 DISPLAY = {"display"} | {
     f"display.{name}"
-    for name in ("wording", "scale", "facts", "sparkline", "terminal", "svg", "card")
+    for name in (
+        "wording",
+        "look",
+        "scale",
+        "plan",
+        "facts",
+        "sparkline",
+        "terminal",
+        "svg",
+        "card",
+    )
 }
 PURE |= DISPLAY
 SHARED = {
@@ -423,6 +447,7 @@ def test_the_client_end_imports_without_the_extras() -> None:
         "oauth2",
         "pandas",
         "pcodec",
+        "PIL",
         "polars",
         "pyarrow",
         "tqdm",

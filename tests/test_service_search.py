@@ -303,14 +303,17 @@ def test_wrong_credentials_are_refused(service: Service, form: str) -> None:
     assert service.send("GET", path, headers=basic(wrong)).status == 401
 
 
-def test_a_browser_that_is_signed_in_finds_its_own_on_pages_only(service: Service) -> None:
+@pytest.mark.parametrize("form", FORMS)
+def test_a_browser_that_is_signed_in_finds_its_own(service: Service, form: str) -> None:
     put(service, "Private power", public=False)
     browser = signed_in(service)
-    assert b"Private power" in browser.get("/search/?q=power").body
-    assert b"Private power" in browser.get("/search/?u=me").body
-    assert b"Private power" in browser.get("/").body
-    assert b"Private power" not in browser.get("/search/results.thin.json?q=power").body
-    assert browser.get("/search/results.thin.json?u=me").status == 401
+    for query in ("q=power", "u=me"):
+        found = browser.get(f"/search/{form and f'results.{form}'}?{query}")
+        assert b"Private power" in found.body
+        assert found.headers["Cache-Control"] == "private, no-cache"
+        assert "Cookie" in found.headers["Vary"].split(", ")
+    other = basic(service.other_config)
+    assert b"Private power" not in browser.get(f"/search/results.{form or 'atom'}", other).body
 
 
 def test_a_page_shows_what_is_needed_to_choose(service: Service) -> None:

@@ -142,6 +142,10 @@ def our_fault(place: Place) -> Reply:
         place.service.clock.now = NOON
 
 
+def no_such_answer(place: Place) -> Reply:
+    return place.service.send("GET", "/oembed/?format=yaml")
+
+
 def too_many_uploads(place: Place) -> Reply:
     process = Process(place.home, ["sh", "-c", 'exec "$@" --max-uploads 1', "sh"])
     csv = ("Content-Type: text/csv", "Content-Length: 100000")
@@ -194,6 +198,7 @@ PROVOKED = {
     422: status(another_write),
     429: status(too_often, "Retry-After", "retry_after"),
     500: status(our_fault),
+    501: status(no_such_answer, "field"),
     503: status(too_many_uploads, "Retry-After", "retry_after"),
     507: status(no_room),
 }

@@ -157,6 +157,21 @@ def test_all_tags_are_needed_as_they_are_written(shelf: Shelf) -> None:
     assert shelf.find(tags=("public",)) == []
 
 
+def test_the_most_used_tags_come_first_with_their_numbers(shelf: Shelf) -> None:
+    assert shelf.storage.tags(None, 10) == []
+    gone = shelf.put("Power", "energy", "a, b")
+    shelf.put("Power", "energy", public=False)
+    shelf.put("Power", "office", "Energy", public=False, owner=shelf.other)
+    assert shelf.storage.tags(None, 10) == [("a, b", 1), ("energy", 1)]
+    assert shelf.storage.tags(shelf.owner, 10) == [("energy", 2), ("a, b", 1)]
+    assert shelf.storage.tags(shelf.owner, 1) == [("energy", 2)]
+    assert [tag for tag, _ in shelf.storage.tags(shelf.other, 3)] == ["Energy", "a, b", "energy"]
+    shelf.storage.amend(shelf.storage.series(gone), {"tags": ("energy",)}, 9.0)
+    assert shelf.storage.tags(None, 10) == [("energy", 1)]
+    shelf.storage.remove(shelf.storage.series(gone), 9.0)
+    assert shelf.storage.tags(None, 10) == []
+
+
 def test_pages_follow_one_another(shelf: Shelf) -> None:
     ids = [shelf.put("Power") for _ in range(5)][::-1]
     for words in ((), ("power",)):

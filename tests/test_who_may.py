@@ -73,7 +73,9 @@ METRICS: Table = {
     **alike(nobody=401, cookie=401, other=403, cookie_beside_other=403, owner=403, oauth=403),
     "read-only": (403, 403, 403),
 }
-#: Credentials do not count.
+#: Credentials do not count here, and below; but a browser shows its user's own pictures.
+PICTURE: Table = {**dict.fromkeys(FIND, (404, OK, 404)), "cookie": (OK, OK, 404)}
+EMBED: Table = dict.fromkeys(FIND, (404, OK, 404))
 OPEN: Table = dict.fromkeys(FIND, (OK, OK, OK))
 
 
@@ -120,7 +122,22 @@ def form(path: str, table: Table, fields: str = "") -> Endpoint:
     return Endpoint("POST", path, table, fields.encode(), FORM)
 
 
-READS = ("metadata/", "value/json/", "points/", "csv/", "csv/unix.csv", "csv/iso.csv")
+def kept(status: int, *, nobody: int = 303) -> Table:
+    """A page of a series for its owner; signed in, others are told what they are of the series."""
+    return {**always(403), **alike(nobody=nobody), "cookie": (status, status, 404)}
+
+
+PICTURES = ("chart.svg", "chart.png", "sparkline.svg")
+READS = (
+    "metadata/",
+    "value/json/",
+    "points/",
+    "points.json",
+    "csv/",
+    "csv/unix.csv",
+    "csv/iso.csv",
+)
+KEEPS = ("add/", "upload/", "edit/", "clear/", "remove/")
 FOUND = ("search/", *(f"{tags}/{tag}" for tags in ("tags", "tag") for tag in ("", "{tags}/")))
 ASKS = ("tokens/{key}/revoke/", "applications/{key}/delete/", "authorized/{key}/revoke/")
 
@@ -139,16 +156,30 @@ ENDPOINTS = [
         b'{"unit": "W"}',
         {"Content-Type": "application/json"},
     ),
+    Endpoint("GET", "/new/", page(200)),
+    form("/new/", sends(400)),
+    *(Endpoint("GET", f"/series/{{id}}/{name}", kept(200)) for name in KEEPS),
+    form("/series/{id}/add/", kept(400, nobody=403)),
+    form("/series/{id}/upload/", kept(400, nobody=403)),
+    form("/series/{id}/edit/", kept(400, nobody=403)),
+    form("/series/{id}/publish/", kept(400, nobody=403)),
+    form("/series/{id}/clear/", kept(303, nobody=403)),
+    form("/series/{id}/remove/", sends(400), "key=one&key=another"),  # the others need the series
     *(Endpoint("GET", f"/series/{{id}}/{name}", READ) for name in READS),
+    *(Endpoint("GET", f"/series/{{id}}/{name}", PICTURE) for name in PICTURES),
+    *(Endpoint("GET", f"/embed/{{id}}/{end}", EMBED) for end in ("", "graph/")),
+    Endpoint("GET", "/oembed/", always(400)),  # without a URL
     *(Endpoint("GET", f"/{name}{end}", FIND) for name in FOUND for end in ("", "results.{form}")),
     Endpoint("GET", "/search/", FIND | alike(nobody=401), query="?u=me"),
-    Endpoint("GET", "/search/results.{form}", FIND | alike(nobody=401, cookie=401), query="?u=me"),
+    Endpoint("GET", "/search/results.{form}", FIND | alike(nobody=401), query="?u=me"),
     Endpoint("GET", "/search/description.xml", OPEN),
     Endpoint("GET", "/openapi.json", OPEN),
     Endpoint("GET", "/health/", OPEN),
     Endpoint("GET", "/metrics/", FIND),  # from the service's own machine
     Endpoint("GET", "/metrics/", METRICS, headers={"X-Forwarded-For": "192.0.2.1"}),
     Endpoint("GET", "/", OPEN),
+    Endpoint("GET", "/robots.txt", OPEN),
+    *(Endpoint("GET", f"/help/{name}", OPEN) for name in ("", "start/", "protocol/")),
     Endpoint("GET", "/static/{name}", always(404)),
     Endpoint("GET", "/oauth/request_token/", step(400)),
     form("/oauth/request_token/", step(400)),
@@ -184,7 +215,7 @@ ENDPOINTS = [
 SAME_ORIGIN = {"Sec-Fetch-Site": "same-origin"}
 
 #: Where there is something that anybody may read, scripts of other sites may too.
-READABLE = ("/series/", "/search/", "/tags/", "/tag/", "/openapi.json")
+READABLE = ("/embed/", "/oembed/", "/series/", "/search/", "/tags/", "/tag/", "/openapi.json")
 
 
 class Place(NamedTuple):

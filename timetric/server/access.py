@@ -13,6 +13,7 @@ from timetric.server.problem import Problem
 from timetric.server.storage import Missing, Series, Storage, User
 
 _ABSENT = "There is no such series."
+_NOT_PUBLIC = "There is no such public series."
 _SIGN_IN = "There is no such public series. If it is a private one of yours, sign in to see it."
 _UNKNOWN = Metadata("", "")  # of a series that is not there
 
@@ -45,6 +46,20 @@ class Access:
         return self._readable(
             id, self._reader(req), person if is_for_a_person(req) else _stranger()
         )
+
+    def to_embed(self, id: str) -> Series:
+        """The series, when everybody may see it; credentials do not count. Raises Problem."""
+        series = self._find(id, self._storage.series)
+        if series and series.metadata.public:
+            return series
+        raise Problem(404, _NOT_PUBLIC)
+
+    def to_picture(self, req: Request, id: str) -> Series:
+        """As ``to_embed``, and for pages of the owner's: to their browser a private one too."""
+        series = self._find(id, self._storage.series)
+        if series and (series.metadata.public or series.owner == req.context.viewer(req)):
+            return series
+        raise Problem(404, _NOT_PUBLIC)
 
     def to_write(self, req: Request, id: str) -> Series:
         """The series, when whoever asks may write to it. Raises Problem.

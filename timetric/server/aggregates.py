@@ -7,7 +7,7 @@ one for each bucket and place, and puts those of one bucket together.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +16,7 @@ from timetric.server.buckets import Buckets, Places, split
 from timetric.server.columns import EMPTY, Columns, Floats, box
 
 #: Totals are kept in units of this too, in which they can't be past a double's range.
-_LARGE = 2.0**64
+LARGE = 2.0**64
 
 #: Which rows.
 Chosen = NDArray[np.bool_]
@@ -65,6 +65,27 @@ class Partials(NamedTuple):
         )
 
 
+class Aggregation(Protocol):
+    """What a long read makes of points, and of the summaries of those that it does not look at."""
+
+    def of_points(self, points: Columns) -> Partials:
+        """Of sorted points."""
+
+    def is_told(self, runs: Summaries) -> Chosen:
+        """Of which runs the points need not be looked at."""
+
+    def of_summaries(self, runs: Summaries) -> Partials:
+        """Of runs that are told."""
+
+    def together(self, partials: Sequence[Partials]) -> Partials:
+        """Those of one bucket as one."""
+
+    def result(self, partials: Partials) -> Columns:
+        """What each bucket comes to, a row each."""
+
+    def nothing(self) -> Partials: ...
+
+
 class Part(NamedTuple):
     """Something to know of numbers: of those from each place to the next, and put together."""
 
@@ -92,10 +113,10 @@ def _total(numbers: Floats, places: Places) -> Floats:
 
 
 def _scaled(numbers: Floats, places: Places) -> Floats:
-    total: Floats = _total(numbers, places) / _LARGE
+    total: Floats = _total(numbers, places) / LARGE
     if np.isfinite(total).all():
         return total
-    return _total(numbers / _LARGE, places)
+    return _total(numbers / LARGE, places)
 
 
 _PARTS = {
@@ -122,16 +143,16 @@ def _same(part: Floats) -> Floats:
 
 def _sum(total: Floats, scaled: Floats) -> Floats:
     """Null where it is past a double's range; on the way there it may well be."""
-    found = np.where(np.isfinite(total), total, scaled * _LARGE)
+    found = np.where(np.isfinite(total), total, scaled * LARGE)
     return np.where(np.isfinite(found), found, box(None))
 
 
-def _mean(total: Floats, scaled: Floats, numbers: Floats) -> Floats:
-    return np.where(np.isfinite(total), total / numbers, scaled / numbers * _LARGE)
+def mean(total: Floats, scaled: Floats, numbers: Floats) -> Floats:
+    return np.where(np.isfinite(total), total / numbers, scaled / numbers * LARGE)
 
 
 AGGREGATES = {
-    "mean": Aggregate(("total", "scaled", "numbers"), _mean),
+    "mean": Aggregate(("total", "scaled", "numbers"), mean),
     "min": Aggregate(("minimum",), _same),
     "max": Aggregate(("maximum",), _same),
     "sum": Aggregate(("total", "scaled"), _sum),
@@ -141,7 +162,7 @@ AGGREGATES = {
 }
 
 
-class Aggregation(NamedTuple):
+class Bucketing(NamedTuple):
     """Which buckets, and what is asked of the numbers in each: a key of AGGREGATES."""
 
     buckets: Buckets
@@ -215,5 +236,5 @@ class Aggregation(NamedTuple):
     def _columns(self, runs: Summaries) -> NDArray[np.float64]:
         """The parts that the summaries tell, a row each."""
         unknown = np.full(len(runs.first), np.nan)
-        known = {**runs._asdict(), "scaled": runs.total / _LARGE, "first": unknown}
+        known = {**runs._asdict(), "scaled": runs.total / LARGE, "first": unknown}
         return np.array([known[name] for name in self._parts])

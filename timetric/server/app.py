@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 from falcon import App, HTTPError, Request, Response
 
 from timetric.exceptions import InvalidPoint
-from timetric.server import account
+from timetric.server import account, home, manual, owner, sharing
 from timetric.server.access import Access, url_of
 from timetric.server.access_log import Tell, shown
 from timetric.server.assets import AssetResource
@@ -35,7 +35,7 @@ from timetric.server.problem import Problem
 from timetric.server.rates import Rates
 from timetric.server.reading import PointsResource, ValueResource
 from timetric.server.router import Router
-from timetric.server.search import DescriptionResource, HomeResource, SearchResource
+from timetric.server.search import DescriptionResource, SearchResource
 from timetric.server.series import CreateResource, SeriesResource
 from timetric.server.session import Sessions
 from timetric.server.signature import Signatures
@@ -118,7 +118,7 @@ def build_app(
     access = Access(storage, identity)
     caching = Caching(clock)
     app.add_route("/create", CreateResource(storage, access, clock, random, max_body))
-    app.add_route("/series/{id}", SeriesResource(storage, access, clock, max_body))
+    app.add_route("/series/{id}", SeriesResource(storage, access, clock, random, max_body))
     app.add_route("/series/{id}/metadata", MetadataResource(storage, access, caching, clock))
     writes = WritesResource(storage, access, clock)
     app.add_route("/create/writes/{key}", writes)
@@ -126,9 +126,11 @@ def build_app(
     app.add_route("/series/{id}/value/json", ValueResource(storage, access, caching))
     points = PointsResource(storage, access, caching)
     app.add_route("/series/{id}/points", points)
+    app.add_route("/series/{id}/points.json", points, suffix="json")
     app.add_route("/series/{id}/csv", points, suffix="csv")
     app.add_route("/series/{id}/csv/unix.csv", points, suffix="unix")
     app.add_route("/series/{id}/csv/iso.csv", points, suffix="iso")
+    sharing.add_routes(app, storage, access, caching)
     dance = (storage.grants, keyring, signatures, clock, random)
     app.add_route("/oauth/request_token", RequestTokenResource(*dance))
     app.add_route("/oauth/access_token", AccessTokenResource(*dance))
@@ -136,6 +138,7 @@ def build_app(
     account.add_routes(
         app, storage, keyring, sessions, clock, random, open_signup=signup is not None
     )
+    owner.add_routes(app, storage, sessions, clock, random, max_body)
     search = SearchResource(storage, identity)
     app.add_route("/search", search)
     app.add_route("/search/results.{form}", search)
@@ -144,7 +147,8 @@ def build_app(
         app.add_route(tags, search, suffix="tags")
         app.add_route(tags + "/{path:path}", search, suffix="tags")
     app.add_route("/static/{name}", AssetResource())
-    app.add_route("/", HomeResource(storage))
+    home.add_routes(app, storage, open_signup=signup is not None)
+    manual.add_routes(app, open_signup=signup is not None)
     app.add_route("/openapi.json", OpenApiResource(open_signup=signup is not None))
     metrics = Metrics()
     app.add_route("/health", HealthResource(storage))
@@ -166,7 +170,7 @@ def _answer(req: Request, resp: Response, error: Exception, params: dict[str, An
     resp.set_headers(problem.headers)
     if isinstance(error, SlugTaken):
         resp.location = url_of(req, error.id)
-    if problem.status >= 500:
+    if problem.status >= 500 and problem.status != 501:  # which is no fault of the service
         path = shown(req.env["PATH_INFO"])
         log.error("request %s: %s %s: %s", req.env[REQUEST_ID], req.method, path, error)
     if isinstance(problem, PageProblem) or _is_read(req, problem):

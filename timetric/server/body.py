@@ -23,6 +23,8 @@ Fields = dict[str, list[str]]
 
 #: Bytes read at a time; of a body held in memory; that all plain text fields may have together.
 PIECE, MEMORY, TEXT = 1 << 16, 1 << 20, 1 << 16
+#: Bytes of the points that somebody may paste into a page; more are sent as a file.
+PASTED = 1 << 20
 _NAMES = 1000  # fields of a query or form
 _LONG = f"The form has more than {TEXT} bytes; is it CSV? Then send it with Content-Type: text/csv."
 
@@ -44,6 +46,13 @@ class BodyKeeper:
     ) -> None:
         if req.context.body is not None:
             req.context.body.close()
+
+
+class File(NamedTuple):
+    """A file that a page's form brings, under the name that it has with whoever sends it."""
+
+    name: str
+    stream: BinaryIO
 
 
 class Form(NamedTuple):
@@ -96,6 +105,32 @@ def plain_pairs(req: Request, limit: int) -> Pairs:
             pairs.append(_field(part, left))
             left -= len(pairs[-1][1].encode("utf-8"))
     return pairs
+
+
+def read_page_form(req: Request, limit: int) -> Fields:
+    """The text fields of a page's form, which may have a file too; ``pasted`` may be long.
+
+    Raises Problem.
+    """
+    if not is_multipart(req):
+        return read_own_form(req)
+    pairs, left = [], TEXT
+    for part in _parts(kept(req, limit), req):
+        if _part_name(part) == "pasted":
+            pairs.append(_pasted(part))
+        elif _part_name(part) != "csv":
+            pairs.append(_field(part, left))
+            left -= len(pairs[-1][1].encode("utf-8"))
+    return _collected(pairs)
+
+
+def page_file(req: Request, limit: int) -> File | None:
+    """The file ``csv`` of a page's form, from its start; None where none was chosen."""
+    parts = _parts(kept(req, limit), req) if is_multipart(req) else ()
+    for part in parts:
+        if _part_name(part) == "csv" and part.filename:
+            return File(part.filename, cast(BinaryIO, part.stream))
+    return None
 
 
 def is_multipart(req: Request) -> bool:
@@ -240,6 +275,13 @@ def _field(part: BodyPart, left: int) -> tuple[str, str]:
     if len(text) > left:
         raise Problem(400, f"The form's text fields have more than {TEXT} bytes.")
     return name, _decoded(text, f"The field {name}")
+
+
+def _pasted(part: BodyPart) -> tuple[str, str]:
+    text = part.stream.read(PASTED + 1)
+    if len(text) > PASTED:
+        raise Problem(413, "More than 1 MiB was pasted; send it as a file.", field="pasted")
+    return "pasted", _decoded(text, "What was pasted")
 
 
 def _read_raw(req: Request, limit: int) -> Form:

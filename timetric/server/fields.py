@@ -37,6 +37,14 @@ def count(fields: Fields, name: str) -> int:
     return int(written)
 
 
+def number(fields: Fields, name: str, usual: int, least: int, most: int) -> int:
+    """A whole number within bounds, the usual one where there is none. Raises Problem."""
+    found = count(fields, name) if name in fields else usual
+    if not least <= found <= most:
+        raise Problem(400, f"{name} is a whole number from {least} to {most:,}.", field=name)
+    return found
+
+
 def choice(fields: Fields, name: str, *names: str) -> str:
     """One of these names, of which the first is meant where there is none. Raises Problem."""
     if name not in fields:

@@ -12,7 +12,7 @@ from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
 from timetric.server import fields
-from timetric.server.aggregates import AGGREGATES, Aggregation
+from timetric.server.aggregates import AGGREGATES, Bucketing
 from timetric.server.body import Fields
 from timetric.server.buckets import UNITS, parse_every
 from timetric.server.columns import Columns
@@ -51,7 +51,7 @@ def read_overview(query: Fields) -> Overview | None:
 class Bucketed(NamedTuple):
     """What the numbers in each bucket come to. ``asked`` are the parameters that say so."""
 
-    aggregation: Aggregation
+    aggregation: Bucketing
     asked: dict[str, str]
 
     def page(self, storage: Storage, series: Series, window: Window) -> Page:
@@ -139,7 +139,7 @@ def _read_bucketed(query: Fields) -> Bucketed:
             field="every",
         )
     asked = {field: fields.text(query, field) for field in _ASKED if field in query}
-    return Bucketed(Aggregation(buckets, name), asked)
+    return Bucketed(Bucketing(buckets, name), asked)
 
 
 def _read_zone(query: Fields) -> tzinfo:

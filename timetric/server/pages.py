@@ -10,7 +10,8 @@ from falcon import Request, Response
 from jinja2 import Environment, PackageLoader
 from markupsafe import Markup
 
-from timetric.points import format_value
+from timetric.display.wording import number
+from timetric.points import Value, format_value
 from timetric.server.assets import address
 from timetric.server.callback import origin
 from timetric.server.listing import tag_path
@@ -19,8 +20,8 @@ from timetric.server.storage import User
 from timetric.timestamps import format_iso
 
 _POLICY = (
-    "default-src 'none'; style-src 'self'; img-src 'self'; script-src 'self'; base-uri 'none'; "
-    "frame-ancestors 'none'; form-action 'self'"
+    "default-src 'none'; style-src 'self'; img-src 'self'; script-src 'self'; "
+    "connect-src 'self'; base-uri 'none'; frame-ancestors 'none'; form-action 'self'"
 )
 
 #: The methods that only read.
@@ -36,13 +37,38 @@ def _moment(timestamp: float) -> Markup:
     return Markup('<time datetime="{}Z">{} UTC</time>').format(iso, iso.replace("T", " "))
 
 
+def _short(value: Value) -> str:
+    """A value among others, to six digits that count."""
+    if value is None or isinstance(value, bool):
+        return format_value(value)
+    return number(value, digits=6)
+
+
+def _exactly(timestamp: float) -> Markup:
+    """A time to the second, and further where it has more."""
+    iso = format_iso(timestamp)
+    return Markup('<time datetime="{}Z">{} UTC</time>').format(iso, iso.replace("T", " "))
+
+
+def _size(count: int) -> str:
+    """So many bytes, in the largest unit that leaves a whole number, or nearly."""
+    units = (("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10))
+    return next(
+        (f"{count / size:.4g} {unit}" for unit, size in units if count >= size), f"{count} bytes"
+    )
+
+
 _templates = Environment(
     loader=PackageLoader("timetric.server"), autoescape=True, auto_reload=False
 )
 _templates.filters |= {
     "time": format_iso,
     "moment": _moment,
+    "exactly": _exactly,
+    "size": _size,
+    "number": number,
     "value": format_value,
+    "short": _short,
     "origin": origin,
     "asset": address,
     "tag_path": tag_path,
@@ -74,11 +100,17 @@ def show(req: Request, resp: Response, name: str, *targets: str, **values: objec
     resp.set_header("Cache-Control", "no-store")
     resp.set_header("Referrer-Policy", "same-origin")
     layout = {
+        "base_url": req.context.base_url,
         "root": root(req),
         "sign_in": sign_in_address(req),
         "viewer": req.context.viewer(req),
     }
-    resp.text = _templates.get_template(f"{name}.html").render(layout | values)
+    resp.text = rendered(name, **layout | values)
+
+
+def rendered(name: str, **values: object) -> str:
+    """The page made from the template of that name."""
+    return _templates.get_template(f"{name}.html").render(values)
 
 
 def show_problem(

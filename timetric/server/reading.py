@@ -15,7 +15,7 @@ from timetric.server.body import read_query
 from timetric.server.caching import Caching
 from timetric.server.columns import Columns
 from timetric.server.compression import is_packed
-from timetric.server.formats import BINARY, CSV, FORMATS, ISO_CSV, Format
+from timetric.server.formats import BINARY, CSV, FORMATS, ISO_CSV, JSON, Format
 from timetric.server.overview import Overview, read_overview
 from timetric.server.problem import Problem
 from timetric.server.selection import SIDES, Page, promise_numbers, read_page, read_window
@@ -51,7 +51,7 @@ class ValueResource:
 
 
 class PointsResource:
-    """/series/ID/points/ and /series/ID/csv/…: the points of a window."""
+    """/series/ID/points/, /series/ID/points.json and /series/ID/csv/…: the points of a window."""
 
     def __init__(self, storage: Storage, access: Access, caching: Caching) -> None:
         self._storage = storage
@@ -60,6 +60,9 @@ class PointsResource:
 
     def on_get(self, req: Request, resp: Response, id: str) -> None:
         self._send(req, resp, id, "points/", None)
+
+    def on_get_json(self, req: Request, resp: Response, id: str) -> None:
+        self._send(req, resp, id, "points.json", JSON)
 
     def on_get_csv(self, req: Request, resp: Response, id: str) -> None:
         self._send(req, resp, id, "csv/", CSV)

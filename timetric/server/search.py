@@ -1,4 +1,4 @@
-"""The handlers of the home page, of /search/ and of /tags/: series by words, tags and owner."""
+"""The handlers of /search/ and /tags/: series by words, tags and owner, and the tags themselves."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from timetric.server.access import series_url
 from timetric.server.body import Fields, read_semicolon_query
 from timetric.server.identity import Identity
 from timetric.server.item import thick_item, thin_item
-from timetric.server.listing import MOST, PER_PAGE, Asked, Item, Listing
+from timetric.server.listing import MOST, PER_PAGE, Asked, Item, Listing, tag_path
 from timetric.server.pages import OFTEN_ASKED, PageProblem, is_for_a_person, show
 from timetric.server.problem import Problem
 from timetric.server.storage import Search, Series, Storage, User
@@ -24,22 +24,12 @@ from timetric.server.storage import Search, Series, Storage, User
 #: The most that is looked for at once: characters and words of ``q``, and tags.
 LONGEST_Q, _WORDS, _TAGS = 1000, 50, 20
 
+#: The most tags that the page of tags shows.
+MOST_TAGS = 500
+
 _LAST_PAGE = 10**9
 _NUMBER = re.compile("0*[1-9][0-9]{0,9}")
 _FORM = re.compile(r"(?:(?P<tags>.*)/)?results\.(?P<form>[^/]*)", re.DOTALL)
-
-
-class HomeResource:
-    """What stands at the service's own address."""
-
-    def __init__(self, storage: Storage) -> None:
-        self._storage = storage
-
-    def on_get(self, req: Request, resp: Response) -> None:
-        found = self._storage.search(Search(viewer=req.context.viewer(req), limit=PER_PAGE))
-        items = _items(req, found.series, self._storage)
-        show(req, resp, "home", items=items)
-        resp.set_header("Cache-Control", OFTEN_ASKED)
 
 
 class DescriptionResource:
@@ -62,13 +52,24 @@ class SearchResource:
     def on_get_tags(self, req: Request, resp: Response, path: str = "") -> None:
         match = _FORM.fullmatch(path)
         tags, form = (match["tags"] or "", match["form"]) if match else (path, "")
+        if not (tags or form) and _asked(read_semicolon_query(req), ()) == Asked():
+            self._show_tags(req, resp)
+            return
         self._answer(req, resp, form, _tags(tags))
+
+    def _show_tags(self, req: Request, resp: Response) -> None:
+        tags = self._storage.tags(self._viewer(req), MOST_TAGS)
+        both = tag_path(*(name for name, _ in tags[:2])) if len(tags) > 1 else None
+        show(req, resp, "tags", tags=tags, both=both, most=MOST_TAGS)
+        resp.set_header("Cache-Control", OFTEN_ASKED)
 
     def _answer(self, req: Request, resp: Response, form: str, tags: tuple[str, ...]) -> None:
         if form not in _FORMS:
             raise falcon.HTTPNotFound
         asked = _asked(read_semicolon_query(req), tags)
-        viewer = self._viewer(req, form, asked)
+        viewer = self._viewer(req)
+        if viewer is None and asked.owner == "me":
+            raise _stranger(req)
         own = viewer.name if viewer and asked.owner == "me" else None
         search = Search(
             words=_words(asked.q),
@@ -80,19 +81,15 @@ class SearchResource:
             offset=(asked.page - 1) * asked.per_page,
         )
         found = self._storage.search(search)
-        items = _items(req, found.series, None if form in _WITHOUT_POINTS else self._storage)
+        items = found_items(req, found.series, None if form in _WITHOUT_POINTS else self._storage)
         listing = Listing(req.context.base_url, asked, found.total, items)
         links = listing.links(form).items()
         resp.set_header("Link", ", ".join(f'<{url}>; rel="{name}"' for name, url in links))
         _FORMS[form](req, resp, listing)
 
-    def _viewer(self, req: Request, form: str, asked: Asked) -> User | None:
-        """Who asks. A browser that is signed in is known to pages only. Raises Problem."""
-        user = self._identity.user(req)
-        if user is None and not form:
-            user = req.context.viewer(req)
-        if user is None and asked.owner == "me":
-            raise _stranger(req)
+    def _viewer(self, req: Request) -> User | None:
+        """Who asks: by credentials or, without any, by a browser that is signed in."""
+        user: User | None = self._identity.user(req) or req.context.viewer(req)
         return user
 
 
@@ -137,8 +134,8 @@ _FORMS: dict[str, Callable[[Request, Response, Listing], None]] = {
 _WITHOUT_POINTS = {"atom", "thin.json"}
 
 
-def _items(req: Request, series: Iterable[Series], points: Storage | None) -> list[Item]:
-    """The series, with their latest points out of the store, where that is given."""
+def found_items(req: Request, series: Iterable[Series], points: Storage | None) -> list[Item]:
+    """The series with their latest points out of the store where that is given."""
     latest = (lambda _: None) if points is None else points.latest
     return [Item(each, latest(each), series_url(req, each)) for each in series]
 

@@ -9,14 +9,15 @@ from falcon import Request, Response
 
 from timetric.points import parse_value
 from timetric.server import fields
-from timetric.server.access import Access, series_url, url_of
+from timetric.server.access import Access, url_of
 from timetric.server.body import Form, read_form, read_points, read_query
-from timetric.server.credentials import Random, make_id
+from timetric.server.credentials import Random, make_id, make_secret
 from timetric.server.intake import NOTHING
 from timetric.server.metadata import Metadata
 from timetric.server.pages import OFTEN_ASKED, show
 from timetric.server.problem import Problem
 from timetric.server.receipt import REPLACE, Receipt, Terms
+from timetric.server.showing import shown
 from timetric.server.storage import Series, Storage
 from timetric.server.terms import flag, read_terms
 from timetric.timestamps import parse_number
@@ -60,25 +61,24 @@ class SeriesResource:
     """/series/ID/. ``clock`` gives Unix seconds."""
 
     def __init__(
-        self, storage: Storage, access: Access, clock: Callable[[], float], max_body: int
+        self,
+        storage: Storage,
+        access: Access,
+        clock: Callable[[], float],
+        random: Random,
+        max_body: int,
     ) -> None:
         self._storage = storage
         self._access = access
         self._clock = clock
+        self._random = random
         self._max_body = max_body
         self._ways = {"value": self._add_value, "increment": self._increment}
 
     def on_get(self, req: Request, resp: Response, id: str) -> None:
         series = self._access.to_show(req, id)
-        show(
-            req,
-            resp,
-            "series",
-            series=series,
-            about=series.metadata,
-            latest=self._storage.latest(series),
-            url=series_url(req, series),
-        )
+        now, key = self._clock(), make_secret(self._random)
+        show(req, resp, "series", key=key, **shown(req, self._storage, series, now))
         resp.set_header("Cache-Control", OFTEN_ASKED)
 
     def on_post(self, req: Request, resp: Response, id: str) -> None:

@@ -65,10 +65,10 @@ def _on_conflict(given: Fields) -> str:
 
 def _key(req: Request, given: Fields, upload: Upload) -> Key | None:
     text = req.get_header("Idempotency-Key")
-    return None if text is None else Key(checked_key(text), _meaning(req, given, upload))
+    return None if text is None else Key(checked_key(text), meaning(req, given, upload))
 
 
-def _meaning(req: Request, given: Fields, upload: Upload) -> bytes:
+def meaning(req: Request, given: Fields, upload: Upload) -> bytes:
     """A digest of method, fields and points; the series is where the key belongs to."""
     told = {
         name: list(dict.fromkeys(texts))  # the same text twice counts once

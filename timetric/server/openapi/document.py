@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 
-from timetric.server.openapi import account, find, oauth, series, service
+from timetric.server.openapi import account, find, oauth, owner, series, service, sharing
 from timetric.server.openapi.replies import HEADERS, RESPONSES
 from timetric.server.openapi.schemas import SCHEMAS
 
@@ -47,7 +47,15 @@ _SECURITY = {
 @lru_cache(maxsize=8)  # by which name the service is called is the caller's choice
 def document(base_url: str, open_signup: bool) -> bytes:
     """The description of the service at that address, as JSON."""
-    parts = (series.PATHS, find.PATHS, oauth.PATHS, account.PATHS, service.PATHS)
+    parts = (
+        series.PATHS,
+        sharing.PATHS,
+        owner.PATHS,
+        find.PATHS,
+        oauth.PATHS,
+        account.PATHS,
+        service.PATHS,
+    )
     paths = {path: methods for part in parts for path, methods in part.items()}
     if not open_signup:
         paths.pop(account.SIGN_UP)

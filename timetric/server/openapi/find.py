@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from timetric.server import atom
 from timetric.server.openapi.operation import (
-    ANYBODY,
     NOBODY,
     VIEWER,
     Operation,
@@ -39,7 +38,7 @@ def _results(*parameters: Parameter) -> Operation:
         [*parameters, _FORM, *SEARCH],
         {"200": reply("a page of them", _RESULTS, "Link")},
         (401, 403, 404),
-        security=ANYBODY,
+        security=VIEWER,
     )
 
 

@@ -19,7 +19,7 @@ NOBODY: Security = []
 #: Who reads what is public; of the rest what is their own.
 ANYBODY: Security = [{}, *_TOKEN]
 OWNER: Security = _TOKEN
-#: A browser that is signed in reads series and their pages, too.
+#: A browser that is signed in reads and finds its own series, and opens their pages, too.
 VIEWER: Security = [{}, *_TOKEN, {"cookie": []}]
 BROWSER: Security = [{"cookie": []}]
 APPLICATION: Security = [{"oauth1": []}]

@@ -50,7 +50,7 @@ def one_of(*names: str) -> Schema:
     return {"type": "string", "enum": list(names), "default": names[0]}
 
 
-def _number(most: int, usual: int | None = None, least: int = 1) -> Schema:
+def number(most: int, usual: int | None = None, least: int = 1) -> Schema:
     default = {} if usual is None else {"default": usual}
     return {"type": "integer", "minimum": least, "maximum": most, **default}
 
@@ -85,7 +85,7 @@ WINDOW = [
     START,
     query("after", "points strictly after this time", _TIME),
     END,
-    query("limit", "at most so many points, or buckets", _number(10**15 - 1)),
+    query("limit", "at most so many points, or buckets", number(10**15 - 1)),
     query("order", "oldest first, or latest first", one_of("asc", "desc")),
 ]
 OVERVIEW = [
@@ -102,7 +102,7 @@ OVERVIEW = [
     query(
         "tz", "a name of the IANA time zone database; goes with every", {"default": "UTC"} | TEXT
     ),
-    query("max_points", "thin to so many; not with every and limit", _number(MOST_POINTS, least=2)),
+    query("max_points", "thin to so many; not with every and limit", number(MOST_POINTS, least=2)),
     query("method", "how it is thinned; goes with max_points", one_of(*METHODS)),
 ]
 VALIDATORS = [IF_NONE_MATCH, IF_MODIFIED_SINCE]
@@ -113,7 +113,7 @@ SEARCH = [
     query("q", "words, at most 50", {"type": "string", "maxLength": LONGEST_Q}),
     query("u", "the owner's name, or me"),
     query("slug", "the whole of one"),
-    query("n", "how many on a page", _number(MOST, PER_PAGE)),
-    query("p", "which page", _number(10**9, 1)),
+    query("n", "how many on a page", number(MOST, PER_PAGE)),
+    query("p", "which page", number(10**9, 1)),
 ]
 TAGS = path("tags", "at most 20 tags, each percent-encoded twice, joined by semicolons")

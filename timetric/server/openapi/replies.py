@@ -60,6 +60,7 @@ _PROBLEMS: dict[int, tuple[str, list[str]]] = {
     422: ("a key that belongs to another write", []),
     429: ("too often", ["Retry-After"]),
     500: ("the service's fault", []),
+    501: ("not in this format", []),
     503: ("not at this moment", ["Retry-After"]),
     507: ("the disk is full; nothing was stored", []),
 }
@@ -76,6 +77,10 @@ def reply(description: str, content: dict[str, Any] | None = None, *headers: str
     return {"description": description, "headers": named} | (
         {} if content is None else {"content": content}
     )
+
+
+#: The answer where a reader's copy is as good.
+UNCHANGED = reply("what If-None-Match or If-Modified-Since names still holds", None, "ETag")
 
 
 def problems(*statuses: int) -> Replies:

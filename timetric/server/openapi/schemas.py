@@ -19,6 +19,13 @@ BYTES: Schema = {}  # what is no text has no schema (OpenAPI 3.1, 4.8.14.2)
 _SLUG: Schema = {"type": "string", "pattern": f"^{SLUG.pattern}$"}
 _TIMESTAMP: Schema = {"type": "number", "description": "Unix seconds, UTC"}
 _VALUE: Schema = {"type": ["number", "boolean", "null"]}
+_POINT: Schema = {
+    "type": "array",
+    "description": "a timestamp (Unix seconds, UTC) and a value",
+    "items": _VALUE,
+    "minItems": 2,
+    "maxItems": 2,
+}
 _DEGREES: dict[str, Schema] = {
     "latitude": {"minimum": -90, "maximum": 90},
     "longitude": {"minimum": -180, "maximum": 180},
@@ -120,18 +127,35 @@ SCHEMAS: dict[str, Schema] = {
         {
             "points": {
                 "type": "array",
-                "items": {"type": "array", "prefixItems": [_TIMESTAMP, _VALUE], "items": False},
+                "items": _POINT,
             }
         }
     ),
     "Receipt": record(
         dict.fromkeys(("received", "added", "replaced", "unchanged", "removed", "version"), COUNT),
         series=ref("ID"),
-        point={"type": "array", "prefixItems": [_TIMESTAMP, _VALUE], "items": False},
+        point=_POINT,
     ),
     "ThinItem": record(_THIN),
     "ThickItem": record(_THICK),
     "ThinListing": _listing("ThinItem"),
     "ThickListing": _listing("ThickItem"),
+    "Graph": record(
+        {
+            **dict.fromkeys(("title", "caption", "url"), TEXT),
+            "unit": _or_null(TEXT),
+            "latest": {**_POINT, "type": ["array", "null"]},
+            "points": {"type": "array", "items": _POINT},
+        }
+    ),
+    "OEmbed": record(
+        {
+            **dict.fromkeys(("version", "type", "title", "html"), TEXT),
+            **dict.fromkeys(("author_name", "author_url"), TEXT),
+            **dict.fromkeys(("provider_name", "provider_url", "thumbnail_url"), TEXT),
+            **dict.fromkeys(("width", "height"), ONE_OR_MORE),
+            **dict.fromkeys(("thumbnail_width", "thumbnail_height"), ONE_OR_MORE),
+        }
+    ),
     "MetadataPatch": {"type": "object", "properties": _PATCH, "additionalProperties": False},
 }

@@ -33,7 +33,7 @@ from timetric.server.openapi.parameters import (
     WRITE_KEY,
     query,
 )
-from timetric.server.openapi.replies import HTML, RECEIPT, Replies, reply
+from timetric.server.openapi.replies import HTML, RECEIPT, UNCHANGED, Replies, reply
 from timetric.server.openapi.schemas import BYTES, FIELDS, FILE, FLAG, TEXT, Schema, record, ref
 
 _JSON = JSON.media_type
@@ -51,7 +51,6 @@ _ADDED: dict[str, Schema] = {"value": TEXT, "timestamp": TEXT, "increment": _NUM
 
 _TERMS: dict[str, Schema] = {each["name"]: each["schema"] for each in (ON_CONFLICT, DRY_RUN)}
 
-_UNCHANGED = reply("what If-None-Match or If-Modified-Since names still holds", None, "ETag")
 _DONE: Replies = {"204": reply("the receipt", None, *RECEIPT, "Timetric-Point")}
 
 _CONTENTS: dict[Format, dict[str, Any]] = {
@@ -66,7 +65,7 @@ def _read(
     summary: str, *parameters: Any, content: dict[str, Any], bad: tuple[int, ...] = ()
 ) -> Operation:
     headers = ("ETag", "Last-Modified", "Link", "Timetric-Words")
-    good = {"200": reply("what was asked for", content, *headers), "304": _UNCHANGED}
+    good = {"200": reply("what was asked for", content, *headers), "304": UNCHANGED}
     asked = [ID, *parameters, *VALIDATORS]
     return operation(summary, asked, good, (401, 404, *bad), security=VIEWER)
 
@@ -154,7 +153,7 @@ _PATCH = operation(
 )
 _PAGE = operation(
     "The series' page",
-    [ID],
+    [ID, query("done", "what a form has done"), query("write", "by which key")],
     {"200": reply("HTML", HTML)},
     (401, 403, 404),
     security=VIEWER,
@@ -192,6 +191,7 @@ PATHS: Paths = completed(
         "/series/{id}/points/": {
             "get": _points("Points, in the form that Accept names", *FORMATS.values(), bad=(406,))
         },
+        "/series/{id}/points.json": {"get": _points("Points as JSON", JSON)},
         "/series/{id}/csv/": {"get": _points("Points as CSV", CSV)},
         "/series/{id}/csv/unix.csv": {"get": _points("Points as CSV", CSV)},
         "/series/{id}/csv/iso.csv": {"get": _points("Points as CSV, times as ISO 8601", CSV)},

@@ -3,7 +3,15 @@
 from __future__ import annotations
 
 from timetric.server import metrics
-from timetric.server.openapi.operation import ANYBODY, NOBODY, VIEWER, Paths, completed, operation
+from timetric.server.openapi.operation import (
+    ANYBODY,
+    NOBODY,
+    VIEWER,
+    Operation,
+    Paths,
+    completed,
+    operation,
+)
 from timetric.server.openapi.parameters import path
 from timetric.server.openapi.replies import HTML, reply
 from timetric.server.openapi.schemas import TEXT, record
@@ -15,10 +23,29 @@ _ASSETS = {
     for name in ("text/css; charset=utf-8", "text/javascript; charset=utf-8", "image/svg+xml")
 }
 
+_ROBOTS = {"text/plain; charset=utf-8": {"schema": TEXT}}
+
+
+def _page(summary: str) -> Operation:
+    """One for everybody, which shows who is signed in."""
+    return operation(summary, [], {"200": reply("HTML", HTML)}, security=VIEWER)
+
+
 PATHS: Paths = completed(
     "Service",
     {
-        "/": {"get": operation("The home page", [], {"200": reply("HTML", HTML)}, security=VIEWER)},
+        "/": {"get": _page("The home page")},
+        "/robots.txt": {
+            "get": operation(
+                "What robots may read",
+                [],
+                {"200": reply("the rules (RFC 9309)", _ROBOTS)},
+                security=NOBODY,
+            )
+        },
+        "/help/": {"get": _page("Help")},
+        "/help/start/": {"get": _page("The first five minutes")},
+        "/help/protocol/": {"get": _page("The protocol, for people")},
         "/static/{name}": {
             "get": operation(
                 "What pages load",

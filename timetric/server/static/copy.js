@@ -7,7 +7,9 @@ if (navigator.clipboard) {
     const told = document.createElement("span");
     button.type = "button";
     button.className = "copy";
-    button.textContent = "Copy " + source.dataset.copy;
+    const what = "Copy " + source.dataset.copy;
+    button.textContent = source.closest(".sample") ? "Copy" : what;
+    button.setAttribute("aria-label", what);
     told.className = "told";
     told.setAttribute("role", "status");
     button.addEventListener("click", async () => {

@@ -179,6 +179,12 @@ class Storage(Protocol):
     def search(self, search: Search) -> Found:
         """Those that fit the words best come first; without words, the newest."""
 
+    def tags(self, viewer: User | None, limit: int) -> list[tuple[str, int]]:
+        """The tags of series that the viewer may find, each with their number, the most used first.
+
+        Like ``known_series``, as it stands.
+        """
+
     def amend(
         self, series: Series, changes: Mapping[str, Any], now: float, terms: Terms = PLAIN
     ) -> Series:

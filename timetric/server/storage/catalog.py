@@ -17,7 +17,7 @@ from timetric.server.storage.database import Database
 from timetric.server.storage.history import History
 from timetric.server.storage.quota import check_first_points, check_series
 from timetric.server.storage.rows import insert
-from timetric.server.storage.sqlite_search import find
+from timetric.server.storage.sqlite_search import count_tags, find
 from timetric.server.storage.tables import Tables
 from timetric.server.storage.writer import Writer, check, on_terms, scope_of
 
@@ -72,6 +72,11 @@ class Catalog:
         with self._database.reading() as db:
             total, keys = find(db, search)
             return Found(total, [_found(db, key) for key in keys])
+
+    def tags(self, asked: tuple[User | None, int]) -> list[tuple[str, int]]:
+        """Those that a viewer may find, so many."""
+        with self._database.reading() as db:
+            return count_tags(db, *asked)
 
     def amend(self, series: Series, changes: Mapping[str, Any], now: float, terms: Terms) -> Series:
         def job(db: sqlite3.Connection) -> Series:

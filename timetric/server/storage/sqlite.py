@@ -51,6 +51,7 @@ class SqliteStorage:
         database.write(lambda db: migrate(db, database.path))
         database.if_alone(lambda: clean(database))
         self._known_series = Known(database.epoch, self.series)
+        self._known_tags = Known(database.epoch, self._catalog.tags)
 
     def close(self) -> None:
         self._database.close()
@@ -88,6 +89,9 @@ class SqliteStorage:
 
     def search(self, search: Search) -> Found:
         return self._catalog.search(search)
+
+    def tags(self, viewer: User | None, limit: int) -> list[tuple[str, int]]:
+        return self._known_tags[viewer, limit]
 
     def amend(
         self, series: Series, changes: Mapping[str, Any], now: float, terms: Terms = PLAIN

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 
-from timetric.server.storage import Search
+from timetric.server.storage import Search, User
 
 #: The least letters that the last word has where it counts as the beginning of a word too.
 _BEGINNING = 2
@@ -16,6 +16,10 @@ _BEGINNING = 2
 #: How much a word counts in title, caption, tags and description; bm25 is least for the best.
 _RANK = "bm25(words, 10.0, 4.0, 6.0, 1.0)"
 _NEWEST = "listed.created DESC, listed.series DESC"
+
+_TAGS = """SELECT tag, count(*) AS number FROM tagged JOIN listed ON listed.series = tagged.series
+    WHERE listed.public OR listed.owner = :viewer
+    GROUP BY tag ORDER BY number DESC, tag LIMIT :limit"""
 
 _OUT_OF_STEP = """SELECT 1 FROM series WHERE key = ? AND NOT (
     EXISTS (SELECT 1 FROM listed WHERE listed.series = series.key AND listed.owner = series.owner
@@ -32,6 +36,12 @@ def find(db: sqlite3.Connection, search: Search) -> tuple[int, list[int]]:
     order = f"{_RANK}, {_NEWEST}" if search.words else _NEWEST
     page = f"SELECT listed.series {source} ORDER BY {order} LIMIT :limit OFFSET :offset"
     return total, [key for (key,) in db.execute(page, parameters)]
+
+
+def count_tags(db: sqlite3.Connection, viewer: User | None, limit: int) -> list[tuple[str, int]]:
+    """The tags that the viewer may find with the number of their series, the most used first."""
+    parameters = {"viewer": viewer and viewer.key, "limit": limit}
+    return db.execute(_TAGS, parameters).fetchall()
 
 
 def is_in_step(db: sqlite3.Connection, series: int) -> bool:

@@ -1,0 +1,150 @@
+"""Where everything on a chart is, in pixels, whatever draws it. Pure."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from timetric.display.scale import Mark, Scale, stretches
+from timetric.display.wording import plain
+from timetric.points import Point
+
+#: Pixels of letters: of the marks at the axes, and of the title.
+SMALL, LARGE = 11, 13
+
+_BELOW, _ABOVE, _SIDE = 22.0, 8.0, 10.0  # pixels around the lines
+_HEADING = 26.0  # pixels of a title above them,
+_LEAST = 100  # for which there is no room on charts that are lower
+_TIME_LABEL, _VALUE_LABEL = 80, 36  # pixels for each
+_CHARACTER = 6.4  # pixels, of a small digit
+_WIDE, _BROAD, _NARROW = 1.0, 0.78, 0.56  # of letters, in parts of their height
+
+Place = tuple[float, float]
+
+
+class Text(NamedTuple):
+    """Letters with their baseline at ``y``; ``anchor`` says which part of them is at ``x``."""
+
+    x: float
+    y: float
+    text: str
+    anchor: str = "start"
+
+
+class Plan(NamedTuple):
+    """A chart's parts. ``left`` to ``bottom`` are the edges of where the lines are.
+
+    ``grid`` and ``values`` are at the marks of the values, ``ticks`` and ``times`` at those of the
+    times. A line of one place is a dot. ``title`` and ``unit`` stand side by side.
+    """
+
+    width: int
+    height: int
+    left: float
+    top: float
+    right: float
+    bottom: float
+    grid: list[float]
+    values: list[Text]
+    ticks: list[float]
+    times: list[Text]
+    lines: list[list[Place]]
+    title: str = ""
+    unit: str = ""
+
+    @property
+    def heading(self) -> Place:
+        """Where the baseline of title and unit begins."""
+        return _SIDE, self.top - _ABOVE - 6
+
+
+def plan_of(
+    points: Sequence[Point],
+    width: int,
+    height: int,
+    *,
+    gap: float = float("inf"),
+    title: str = "",
+    unit: str = "",
+) -> Plan:
+    """Where there is no number for ``gap`` seconds there is no line either.
+
+    Without any number there are no marks. A title that is too long is cut.
+    """
+    title, unit = (title, unit) if height >= _LEAST else ("", "")
+    top = _ABOVE + (_HEADING if title else 0.0)
+    heading = fitted(title, unit, width - 2 * _SIDE)
+    scale = Scale.of(points)
+    if scale is None:
+        edges = (_SIDE, top, width - _SIDE, height - _SIDE)
+        return Plan(width, height, *edges, [], [], [], [], [], *heading)
+    scale, values = scale.rounded(max(2, int(height - top - _BELOW) // _VALUE_LABEL + 1))
+    left = _SIDE + 6 + 0.94 * _CHARACTER * max(len(mark.label) for mark in values)
+    area = _Area(scale, left, top, width - _SIDE, height - _BELOW)
+    times = scale.times(max(1, int((area.right - left) // _TIME_LABEL)))
+    return Plan(
+        width,
+        height,
+        *area[1:],
+        [area.y(mark.place) for mark in values],
+        [area.at_value(mark) for mark in values],
+        [area.x(mark.place) for mark in times],
+        [area.at_time(mark) for mark in times],
+        [[(area.x(t), area.y(v)) for t, v in line] for line in stretches(points, gap)],
+        *heading,
+    )
+
+
+class _Area(NamedTuple):
+    """What is shown, and between which edges."""
+
+    scale: Scale
+    left: float
+    top: float
+    right: float
+    bottom: float
+
+    def x(self, t: float) -> float:
+        return self.left + self.scale.x(t) * (self.right - self.left)
+
+    def y(self, v: float) -> float:
+        return self.bottom - self.scale.y(v) * (self.bottom - self.top)
+
+    def at_value(self, mark: Mark) -> Text:
+        return Text(self.left - 6, self.y(mark.place) + SMALL * 0.35, mark.label, "end")
+
+    def at_time(self, mark: Mark) -> Text:
+        """One near the right edge ends at its mark, so that it is not cut off."""
+        x = self.x(mark.place)
+        is_last = self.right + _SIDE - x < _CHARACTER * len(mark.label) / 2 + 4
+        return Text(x, self.bottom + 16, mark.label, "end" if is_last else "middle")
+
+
+def fitted(title: str, unit: str, width: float) -> tuple[str, str]:
+    """Title and unit, as much of them as there is room for beside each other.
+
+    >>> fitted("Office power", "kW", 200), fitted("Office power", "kW", 80)
+    (('Office power', 'kW'), ('Offi…', 'kW'))
+    """
+    unit = _cut(plain(unit), width / 3)
+    return _cut(plain(title), width - (_length(unit) + LARGE if unit else 0)), unit
+
+
+def _cut(text: str, width: float) -> str:
+    if _length(text) <= width:
+        return text
+    while text and _length(text) + LARGE > width:
+        text = text[:-1]
+    return f"{text.rstrip()}…"
+
+
+def _length(text: str) -> float:
+    """About how many pixels a text of large letters is long; rather too many than too few."""
+    return LARGE * sum(map(_breadth, text))
+
+
+def _breadth(sign: str) -> float:
+    if unicodedata.east_asian_width(sign) in "WF":
+        return _WIDE
+    return _BROAD if sign.isupper() or sign in "mw%@" else _NARROW
