@@ -21,7 +21,7 @@ SERVER = [
     "orjson>=3.11.9,<4" + SERVICE,  # older ones write 1e16, where repr and the client write 1e+16
     'pcodec>=1.0.4,<1.1 ; python_version == "3.10"',  # later ones have no wheel for it
     'pcodec>=1.1,<2 ; python_version >= "3.11"',
-    "pillow>=12,<14" + SERVICE,  # draws charts as PNG, which is all that networks show of a link
+    "pillow>=12.3,<14" + SERVICE,  # draws charts as PNG, which is all that networks show of a link
     "prometheus_client>=0.20,<1" + SERVICE,
     "tzdata>=2024.1" + SERVICE,  # time zones and their names, which not every machine has
 ]

@@ -157,8 +157,12 @@ def filled(service: Service, payload: str) -> tuple[str, str]:
 def test_markup_in_metadata_stays_text_in_pages(service: Service, payload: str) -> None:
     path, tag = filled(service, payload)
     tagged = f"/tags/{quote(quote(tag, safe=''), safe='')}/"
-    for page in (path, "/", tagged, f"/search/?q={quote(payload)}"):
-        reply = Browser(service).get(page, PERSON)
+    shown = [path, "/", tagged, f"/search/?q={quote(payload)}", "/tags/"]
+    forms = [f"{path}{name}/" for name in ("edit", "add", "upload", "clear", "remove")]
+    owner, stranger = signed_in(service), Browser(service)
+    replies = [owner.get(page, PERSON) for page in (*shown, *forms, "/account/")]
+    replies += [stranger.get(page, PERSON) for page in (*shown, f"/embed/{path.split('/')[2]}/")]
+    for reply in replies:
         assert reply.status == 200
         Harmless(reply)
     assert payload.encode() not in Browser(service).get(path, PERSON).body or "<" not in payload
@@ -178,6 +182,26 @@ def test_markup_in_metadata_stays_text_in_feeds_and_json(service: Service, paylo
         assert "html" not in found.headers["Content-Type"]
         assert found.headers["X-Content-Type-Options"] == "nosniff"
     assert json.loads(replies[0].body)["title"] == payload
+    service.owner_sends("DELETE", f"{path}?series=true")
+
+
+@pytest.mark.parametrize("payload", PAYLOADS)
+def test_markup_in_metadata_stays_text_in_pictures_and_snippets(
+    service: Service, payload: str
+) -> None:
+    path, _ = filled(service, payload)
+    service.owner_sends("POST", path, b"0,1\n1,2", CSV)
+    for name in ("chart.svg", "sparkline.svg"):
+        reply = service.send("GET", f"{path}{name}")
+        assert "sandbox" in reply.headers["Content-Security-Policy"]
+        names = [element.tag for element in ElementTree.fromstring(reply.body).iter()]
+        assert [name for name in names if "xss" in name or "script" in name] == []
+    asked = f"/oembed/?url={quote(service.url.rstrip('/') + path, safe='')}"
+    snippet = json.loads(service.send("GET", asked).body)["html"]
+    [frame] = ElementTree.fromstring(f"<body>{snippet}</body>").iter("iframe")
+    assert not {name for name in frame.attrib if name.startswith("on")}
+    assert frame.attrib["src"].startswith(f"{service.url}embed/")
+    ElementTree.fromstring(service.send("GET", f"{asked}&format=xml").body)
     service.owner_sends("DELETE", f"{path}?series=true")
 
 
@@ -351,7 +375,10 @@ def test_a_private_series_and_none_look_alike_to_others(service: Service) -> Non
 GETS = [endpoint for endpoint in ENDPOINTS if endpoint.method == "GET" and not endpoint.headers]
 
 #: What is the same for everybody, so that caches may share it.
-FOR_ALL = ("/static/", "/openapi.json", "/search/description.xml")
+FOR_ALL = ("/static/", "/openapi.json", "/search/description.xml", "/robots.txt")
+
+#: The one page that other sites show: of public series, without forms and scripts.
+FRAMED = "/embed/{id}/"
 
 
 def asked(service: Service, endpoint: Endpoint, series: str) -> list[Reply]:
@@ -371,11 +398,16 @@ def test_no_page_is_framed_and_none_runs_what_it_does_not_load(
     series = service.create(b"0,1", public=True).split("/")[2]
     for reply in asked(service, endpoint, series):
         assert reply.headers["X-Content-Type-Options"] == "nosniff"
-        if (reply.headers["Content-Type"] or "").startswith("text/html"):
-            policy = reply.headers["Content-Security-Policy"].split("; ")
-            assert {"default-src 'none'", "script-src 'self'", "base-uri 'none'"} <= set(policy)
-            assert "frame-ancestors 'none'" in policy
-            assert reply.headers["Referrer-Policy"] in ("same-origin", "no-referrer")
+        if not (reply.headers["Content-Type"] or "").startswith("text/html"):
+            continue
+        policy = set(reply.headers["Content-Security-Policy"].split("; "))
+        assert {"default-src 'none'", "base-uri 'none'"} <= policy
+        if endpoint.path == FRAMED:
+            assert {"frame-ancestors *", "form-action 'none'"} <= policy
+            assert not [rule for rule in policy if rule.startswith("script-src")]
+            continue
+        assert {"script-src 'self'", "frame-ancestors 'none'"} <= policy
+        assert reply.headers["Referrer-Policy"] in ("same-origin", "no-referrer")
 
 
 @pytest.mark.parametrize("endpoint", GETS, ids=str)

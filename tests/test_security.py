@@ -255,6 +255,18 @@ def test_the_service_has_no_means_to_ask_others() -> None:
     assert re.findall(r"urllib\.request import (.*)", text) == ["parse_http_list"]
 
 
+def test_the_service_opens_no_picture() -> None:
+    """It draws them; most holes of Pillow are in what reads those of others."""
+    calls = {
+        ast.unparse(node.func)
+        for module in MODULES
+        for node in ast.walk(module.tree)
+        if isinstance(node, ast.Call)
+    }
+    assert "Image.new" in calls
+    assert {call for call in calls if call.startswith("Image.")} <= {"Image.new", "Image.fromarray"}
+
+
 def test_what_is_secret_is_long_and_from_the_system() -> None:
     from timetric.server import create_app
     from timetric.server.credentials import make_secret, make_token
