@@ -16,6 +16,7 @@ import pytest
 from tests.dancing import FORM, Browser, authorized, entrusted, link, program, signed_in
 from tests.service import Headers, Reply, Service, basic, running_service
 from tests.test_pages import PERSON
+from tests.test_sign_in import ELSEWHERE
 from tests.test_who_may import ENDPOINTS, OPEN, Endpoint
 from timetric.server.password import Passwords
 from timetric.server.storage import Quota
@@ -263,6 +264,24 @@ def test_a_link_that_runs_is_refused(service: Service, address: str) -> None:
     change = json.dumps({"source_url": address}).encode()
     reply = service.owner_sends("PATCH", f"{path}metadata/", change, PATCH)
     assert (reply.status, json.loads(reply.body)["field"]) == (400, "source_url")
+
+
+# forms of other sites
+
+#: What takes a POST of programs, which no cookie opens.
+OF_PROGRAMS = {"/create/", "/series/{id}/", "/oauth/request_token/", "/oauth/access_token/"}
+FORMS = [each for each in ENDPOINTS if each.method == "POST" and each.path not in OF_PROGRAMS]
+
+
+@pytest.mark.parametrize("endpoint", FORMS, ids=str)
+def test_no_form_of_another_site_is_taken(service: Service, endpoint: Endpoint) -> None:
+    """Whatever it is about, and whether there is such a thing."""
+    path, owner = endpoint.sent_path(service.create().split("/")[2]), signed_in(service)
+    for headers in ELSEWHERE:
+        sent = {**FORM, **endpoint.headers, **headers, "Cookie": owner.cookie}
+        reply = service.send("POST", path, endpoint.body, sent)
+        assert (reply.status, reply.headers["Set-Cookie"]) == (403, None), headers
+    assert owner.get("/account/").status == 200
 
 
 # where browsers are sent to
