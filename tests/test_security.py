@@ -255,6 +255,18 @@ def test_the_service_has_no_means_to_ask_others() -> None:
     assert re.findall(r"urllib\.request import (.*)", text) == ["parse_http_list"]
 
 
+#: By what a script makes markup, or more script, of a text.
+MARKUP = re.compile(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\(|new Function")
+
+
+def test_no_script_makes_markup_of_a_text() -> None:
+    """Neither ours nor uPlot, which is carried along."""
+    scripts = sorted((ROOT / "timetric/server/static").glob("*.js"))
+    assert len(scripts) > 1
+    texts = {script.name: script.read_text(encoding="utf-8") for script in scripts}
+    assert {name: MARKUP.findall(text) for name, text in texts.items() if MARKUP.search(text)} == {}
+
+
 def test_the_service_opens_no_picture() -> None:
     """It draws them; most holes of Pillow are in what reads those of others."""
     calls = {
