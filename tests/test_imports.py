@@ -118,13 +118,20 @@ naming terminal completion
 user_commands login
 import_command
 user_flags
+examine
+examine.finding
+examine.versions examine.config examine.service examine.store
+doctor
 cli
 __main__
 """
 
 COMMAND_LINE = {"cli", "commands", "admin", "store", "flags", "demo", "diagnosis_flags", "__main__"}
 COMMAND_LINE |= {"user_flags", "flag_types", "user_commands", "naming", "terminal"}
-COMMAND_LINE |= {"import_command", "login", "completion"}
+COMMAND_LINE |= {"import_command", "login", "completion", "doctor", "examine"}
+COMMAND_LINE |= {
+    f"examine.{name}" for name in ("finding", "versions", "config", "service", "store")
+}
 #: Who reaches the service, inside functions only: the rest of the client's end never does.
 REACHING = COMMAND_LINE | {"testing", "testing.kit", "testing.faults"}
 PURE = {

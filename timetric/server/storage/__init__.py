@@ -53,6 +53,7 @@ __all__ = [
     "Belongings",
     "Busy",
     "Changed",
+    "Condition",
     "Conflict",
     "Damaged",
     "Found",
@@ -77,6 +78,7 @@ __all__ = [
     "Unavailable",
     "User",
     "Window",
+    "look_at",
     "open_storage",
 ]
 
@@ -130,6 +132,19 @@ class Found(NamedTuple):
 
     total: int
     series: list[Series]
+
+
+class Condition(NamedTuple):
+    """How a store on disk is: of which ``version``, where this timetric makes ``ours``.
+
+    Whether a process has it ``in_use``, and whether one has kept all others from writing
+    (``stuck``) for seconds.
+    """
+
+    version: int
+    ours: int
+    in_use: bool
+    stuck: bool
 
 
 class Storage(Protocol):
@@ -258,3 +273,10 @@ def open_storage(directory: str | Path, durability: str = "full") -> Storage:
     from timetric.server.storage.sqlite import SqliteStorage
 
     return SqliteStorage(Database(create_file(Path(directory)), durability))
+
+
+def look_at(directory: Path) -> Condition:
+    """How the store in a directory is; nothing of it is changed. Raises StorageError."""
+    from timetric.server.storage.condition import condition
+
+    return condition(directory)
