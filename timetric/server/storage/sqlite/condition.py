@@ -11,7 +11,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from timetric.server.storage import Condition, Damaged, StorageError
-from timetric.server.storage.migrations import VERSION
+from timetric.server.storage.sqlite.migrations import VERSION
 
 _PATIENCE = 5  # seconds; a commit takes some milliseconds
 
