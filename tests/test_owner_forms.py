@@ -1,91 +1,31 @@
-"""The forms of those who keep series: what they store, what they refuse, and who may send them."""
+"""The forms that add, upload, clear and remove: what they store, what they refuse, and who may."""
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator
 from html import unescape
-from html.parser import HTMLParser
-from urllib.parse import parse_qs, quote, urlencode, urlsplit
+from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
 
-from tests.dancing import Browser, multipart, signed_in
-from tests.service import Headers, Reply, Service, running_service
-from timetric.server.storage import Quota
+from tests.dancing import Browser, signed_in
+from tests.forms import HOSTILE, fault, gone_on, key, metadata, sends, titles, value
+from tests.service import Headers, Service, running_service
 
-HERE = {"Sec-Fetch-Site": "same-origin"}
-HOSTILE = "\"><script>alert(1)</script>'{{ 7 * 7 }}"
 MEBIBYTE = 1 << 20
 
 
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     store = tmp_path_factory.mktemp("store")
-    with running_service(store, signup=Quota(3, 100), max_body=4 * MEBIBYTE) as running:
+    with running_service(store, max_body=4 * MEBIBYTE) as running:
         yield running
 
 
 @pytest.fixture
 def owner(service: Service) -> Browser:
     return signed_in(service)
-
-
-def sends(
-    browser: Browser,
-    path: str,
-    fields: dict[str, str],
-    csv: bytes | None = None,
-    headers: Headers = HERE,
-) -> Reply:
-    """A multipart form, as browsers send it."""
-    body, kind = multipart(fields, csv)
-    cookie = {"Cookie": browser.cookie} if browser.cookie else {}
-    return browser.service.send("POST", path, body, {**kind, **cookie, **headers})
-
-
-def key(page: Reply) -> str:
-    [found] = set(re.findall(r'name="key" value="([^"]+)"', page.body.decode()))
-    return found
-
-
-def seen(page: Reply) -> str:
-    [found] = re.findall(r'name="seen" value="([^"]+)"', page.body.decode())
-    return found
-
-
-def value(page: Reply, name: str) -> str:
-    """What stands in a field of a page."""
-    text = page.body.decode()
-    area = re.search(rf'<textarea id="{name}"[^>]*>\n(.*?)</textarea>', text, re.DOTALL)
-    line = re.search(rf'<input id="{name}"[^>]* value="([^"]*)"', text)
-    found = area or line
-    assert found, name
-    return unescape(found[1])
-
-
-def fault(page: Reply, name: str) -> str:
-    """What is said at a field."""
-    found = re.search(rf'id="{name}-fault">(.*?)</p>', page.body.decode())
-    assert found, (name, page.body.decode())
-    return unescape(found[1])
-
-
-def gone_on(browser: Browser, reply: Reply) -> str:
-    """What the page says that a form went on to."""
-    assert reply.status == 303, reply
-    page = browser.get(reply.headers["Location"])
-    assert page.status == 200, page
-    found = re.search(r'class="done" role="status">(.*?)</p>', page.body.decode())
-    assert found, page.body.decode()
-    return unescape(found[1])
-
-
-def metadata(service: Service, path: str) -> dict[str, object]:
-    reply = service.owner_sends("GET", f"{path}metadata/")
-    found: dict[str, object] = json.loads(reply.body)
-    return found
 
 
 # adding a value
@@ -231,156 +171,6 @@ def test_more_than_is_taken_is_refused(service: Service, owner: Browser) -> None
     assert b"send it as a file" in page.body
 
 
-# what a series says
-
-
-def test_all_that_a_series_says_can_be_changed(service: Service, owner: Browser) -> None:
-    path = service.create()
-    said = {
-        "title": "Roof",
-        "caption": "Sun on the roof",
-        "description": "Two\r\nlines",
-        "tags": "energy; solar ;energy",
-        "unit": "W/m²",
-        "source": "The roof",
-        "source_url": "https://roof.example/",
-        "latitude": "52.5",
-        "longitude": "-13.4",
-        "public": "true",
-        "slug": f"roof-{path[8:12].lower().replace('_', 'x').replace('-', 'x')}",
-    }
-    form = {**said, "seen": seen(owner.get(f"{path}edit/"))}
-    assert gone_on(owner, sends(owner, f"{path}edit/", form)) == "The changes are saved."
-    found = metadata(service, path)
-    assert found["tags"] == ["energy", "solar"]
-    assert found["description"] == "Two\nlines"
-    assert (found["latitude"], found["longitude"], found["public"]) == (52.5, -13.4, True)
-    page = owner.get(f"{path}edit/")
-    assert value(page, "tags") == "energy; solar"
-    assert value(page, "description") == "Two\nlines"
-    assert {name: value(page, name) for name in ("unit", "source", "slug", "latitude")} == {
-        name: said[name] for name in ("unit", "source", "slug", "latitude")
-    }
-    page_of_it = owner.get(path).body.decode()
-    assert "W/m²" in page_of_it
-    assert 'href="https://roof.example/" rel="nofollow noreferrer">The roof</a>' in page_of_it
-
-
-def test_what_somebody_else_changed_is_not_undone_unseen(service: Service, owner: Browser) -> None:
-    path = service.create()
-    page = owner.get(f"{path}edit/")
-    form = {"title": "Mine", "caption": "Office power", "seen": seen(page)}
-    patch = json.dumps({"title": "Theirs", "unit": "W"}).encode()
-    kind = {"Content-Type": "application/json"}
-    assert service.owner_sends("PATCH", f"{path}metadata/", patch, kind).status == 200
-    page = sends(owner, f"{path}edit/", form)
-    assert page.status == 409
-    assert value(page, "title") == "Mine"
-    assert [text for text in ("It is now: Theirs", "It is now: W") if text in page.body.decode()]
-    assert metadata(service, path)["title"] == "Theirs"
-    wrong = sends(owner, f"{path}edit/", {**form, "title": ""})
-    assert seen(wrong) == form["seen"], "what was not told of is not taken as seen"
-    assert sends(owner, f"{path}edit/", {**form, "seen": seen(page)}).status == 303
-    assert metadata(service, path)["title"] == "Mine"
-
-
-def test_points_that_came_meanwhile_do_not_hinder_a_change(
-    service: Service, owner: Browser
-) -> None:
-    path = service.create()
-    form = {"title": "T", "caption": "C", "seen": seen(owner.get(f"{path}edit/"))}
-    service.owner_sends("POST", f"{path}?value=1")
-    assert sends(owner, f"{path}edit/", form).status == 303
-    assert sends(owner, f"{path}edit/", form).status == 303, "a second click finds it done"
-
-
-@pytest.mark.parametrize(
-    ("field", "typed", "said"),
-    [
-        ("title", "", "The title is required."),
-        ("title", "x" * 201, "The title has 201 characters, and 200 are allowed."),
-        ("source_url", "javascript:alert(1)", "The address of the source is no http"),
-        ("latitude", "91", "The latitude is no number from -90 to 90."),
-        ("slug", "Roof", "The short name is not 1 to 64 of"),
-        ("slug", "taken", "Another series of yours has this short name."),
-        ("caption", HOSTILE + "\x07", "The caption holds a control character."),
-    ],
-)
-def test_what_can_not_be_said_is_told_at_its_field(
-    service: Service, owner: Browser, field: str, typed: str, said: str
-) -> None:
-    service.owner_sends("POST", "/create/?title=T&caption=C&slug=taken")
-    path = service.create()
-    form = {"title": "T", "caption": "C", "seen": seen(owner.get(f"{path}edit/")), field: typed}
-    page = sends(owner, f"{path}edit/", form)
-    assert page.status in (400, 409)
-    assert fault(page, field).startswith(said)
-    assert value(page, field) == typed
-    assert b"<script>" not in page.body
-    assert metadata(service, path)["title"] == "Power"
-
-
-def test_hostile_texts_stay_texts(service: Service, owner: Browser) -> None:
-    path = service.create(public=True)
-    texts = dict.fromkeys(("title", "caption", "description", "tags", "unit", "source"), HOSTILE)
-    form = {**texts, "seen": seen(owner.get(f"{path}edit/")), "public": "true"}
-    form["source_url"] = "https://x.example/?\"><script>alert(1)</script>'"
-    assert sends(owner, f"{path}edit/", form).status == 303
-    for name in ("", "add/", "upload/", "edit/", "clear/", "remove/"):
-        page = owner.get(path + name)
-        assert page.status == 200
-        assert b"<script>" not in page.body, name
-        assert b"{{ 7" in page.body or b"49" not in page.body, name
-
-
-def test_the_tag_to_embed_holds_a_hostile_title_as_a_text(service: Service) -> None:
-    made = service.owner_sends("POST", f"/create/?caption=C&public=true&title={quote(HOSTILE)}")
-    path = urlsplit(made.headers["Location"]).path
-    [shown] = re.findall(r'<code id="embed"[^>]*>(.*?)</code>', page_of(service, path), re.DOTALL)
-    [(tag, attributes)] = Tags(unescape(shown)).found
-    assert tag == "iframe"
-    assert attributes["title"] == HOSTILE
-    assert attributes["src"] == f"{service.url}embed/{path.split('/')[2]}/"
-
-
-class Tags(HTMLParser):
-    """The tags that begin in a text, with their attributes."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.found: list[tuple[str, dict[str, str | None]]] = []
-        self.feed(text)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.found.append((tag, dict(attrs)))
-
-
-def page_of(service: Service, path: str) -> str:
-    return service.send("GET", path).body.decode()
-
-
-def test_a_page_tells_age_and_span(service: Service) -> None:
-    path = service.create(b"60,1\n1236772560,0.30000000000000004\n", public=True)
-    page = page_of(service, path)
-    age = f"{round((service.clock() - 1236772560) / 60)} min ago"
-    told = '<time datetime="2009-03-11T11:56:00Z" title="2009-03-11 11:56:00 UTC">'
-    assert f"{told}{age}</time>, at" in page
-    assert '<data value="0.30000000000000004">0.3</data>' in page
-    assert "1970-01-01 00:01:00 UTC" in page
-    for name in ("csv/unix.csv", "csv/iso.csv", "points.json"):
-        assert f'href="{path}{name}"' in page
-    points = json.loads(service.send("GET", f"{path}points.json").body)["points"]
-    assert points == [[60.0, 1.0], [1236772560.0, 0.30000000000000004]]
-
-
-def test_a_series_is_shown_to_everybody_and_hidden_again(service: Service, owner: Browser) -> None:
-    path = service.create()
-    for public, said in (("true", "Everybody can see"), ("false", "Only you can see")):
-        assert said in gone_on(owner, owner.post(f"{path}publish/", f"public={public}"))
-        assert metadata(service, path)["public"] == (public == "true")
-    assert owner.post(f"{path}publish/", "public=maybe").status == 400
-
-
 # clearing and removing
 
 
@@ -404,84 +194,6 @@ def test_removing_asks_and_a_second_click_finds_it_done(service: Service, owner:
         assert said == "The series was removed, with all its points."
     assert owner.get(path).status == 404
     assert owner.post(f"{path}remove/", f"key={'x' * 22}").status == 404
-
-
-# making a series
-
-
-def test_a_series_is_previewed_and_made_once(service: Service, owner: Browser) -> None:
-    form = {"title": "New", "caption": "C", "key": key(owner.get("/new/")), "slug": "new-one"}
-    form["pasted"] = "".join(f"{60 * number},{number}\n" for number in (3, 1, 2, 0, 4, 5, 5))
-    page = sends(owner, "/new/", {**form, "step": "preview"})
-    text = page.body.decode()
-    assert page.status == 200
-    assert "6 points" in text
-    assert "of 7 rows" in text
-    assert len(re.findall("<tr><td>", text)) == 5
-    assert "and 1 more" in text
-    assert "<details open>" in text, "what was typed behind the fold is not hidden"
-    assert value(page, "pasted").split() == form["pasted"].split()
-    assert titles(service, "New") == 0
-    replies = [sends(owner, "/new/", {**form, "step": "create"}) for _ in range(2)]
-    assert len({urlsplit(reply.headers["Location"]).path for reply in replies}) == 1
-    assert gone_on(owner, replies[0]) == "The series is made, with 6 points."
-    assert gone_on(owner, replies[1]).startswith("The form had been sent before")
-    assert titles(service, "New") == 1
-
-
-def titles(service: Service, title: str) -> int:
-    reply = service.owner_sends("GET", f"/search/results.thin.json?u=me&q={quote(title)}")
-    return int(json.loads(reply.body)["total"])
-
-
-def test_a_small_file_is_kept_over_the_preview_and_a_large_one_is_asked_for_again(
-    owner: Browser,
-) -> None:
-    form = {"title": "T", "caption": "C", "step": "preview", "pasted": ""}
-    page = sends(owner, "/new/", form, b"1,2\n3,4\n")
-    assert value(page, "pasted").split() == ["1,2", "3,4"]
-    assert b"power.csv stand in the field below" in page.body
-    large = sends(owner, "/new/", form, b"1,2\n" * (MEBIBYTE // 2))
-    assert value(large, "pasted") == ""
-    assert b"Choose power.csv once more" in large.body
-    assert b"<strong>1 point</strong> of 524,288 rows" in large.body
-    form |= {"step": "create", "awaited": "power.csv"}
-    assert "did not come again" in fault(sends(owner, "/new/", form), "csv")
-
-
-def test_a_series_needs_no_points(service: Service, owner: Browser) -> None:
-    form = {"title": "Empty", "caption": "C", "pasted": "", "key": key(owner.get("/new/"))}
-    assert b"A series without points yet." in sends(owner, "/new/", form).body
-    reply = sends(owner, "/new/", {**form, "step": "create"})
-    assert gone_on(owner, reply) == "The series is made, with 0 points."
-
-
-def test_what_is_wrong_with_a_new_series_is_told_before_it_is_made(
-    service: Service, owner: Browser
-) -> None:
-    service.owner_sends("POST", "/create/?title=T&caption=C&slug=taken")
-    form = {"title": HOSTILE, "caption": "C", "pasted": "1,2\n3,4,5\n", "slug": "taken"}
-    page = sends(owner, "/new/", form)
-    assert fault(page, "pasted") == "Line 2: '3,4,5' has 3 columns, not timestamp,value."
-    page = sends(owner, "/new/", {**form, "pasted": "1,2"})
-    assert (page.status, fault(page, "slug")) == (
-        409,
-        "Another series of yours has this short name.",
-    )
-    assert value(page, "title") == HOSTILE
-    assert b"<script>" not in page.body
-    page = sends(owner, "/new/", {**form, "title": " ", "slug": ""})
-    assert fault(page, "title") == "The title is required."
-
-
-def test_a_quota_is_told_by_the_preview(service: Service) -> None:
-    user = service.storage.accounts.add_user("small", service.clock(), None, Quota(1, 2))
-    browser = signed_in(service, user)
-    form = {"title": "T", "caption": "C", "pasted": "1,2\n2,3\n3,4\n"}
-    page = sends(browser, "/new/", form)
-    assert page.status == 403
-    assert b"this account may have 2 points" in page.body
-    assert value(page, "pasted").split() == form["pasted"].split()
 
 
 # who may

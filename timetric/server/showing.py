@@ -40,7 +40,6 @@ def shown(req: Request, storage: Storage, series: Series, now: float) -> dict[st
         "latest": latest,
         "age": latest and _age(latest[0], now),
         "number": latest and _number(latest[1]),
-        "base": req.context.base_url,
         "url": series_url(req, series),
         "is_owner": is_owner,
         "done": _done(storage, series, read_query(req), now) if is_owner else "",

@@ -38,7 +38,8 @@ class PostgresStorage(Assembly):
         history = History(engine)
         catalog = PostgresCatalog(database, engine, history)
         super().__init__(engine, catalog, history)
-        self._known_series, self._tags = catalog.known, catalog.tags
+        self._known_series = catalog.known
+        self._catalog_tags = catalog.tags
         self._database = database
         sql = PostgresSql(database)
         self.accounts: Accounts = SqlAccounts(sql, PostgresHoldings(database))
@@ -69,4 +70,4 @@ class PostgresStorage(Assembly):
         return self._known_series(id)
 
     def tags(self, viewer: User | None, limit: int) -> list[tuple[str, int]]:
-        return self._tags(viewer, limit)
+        return self._catalog_tags(viewer, limit)

@@ -34,6 +34,11 @@ _TAGS = """SELECT tag, count(*) FROM series, unnest(tags) AS tag
     GROUP BY tag ORDER BY count(*) DESC, tag COLLATE "C" LIMIT %s"""
 
 
+#: Those of all series are counted, since who may find a series can change at any time.
+_TAGS = """SELECT tag, count(*) AS number FROM series, unnest(tags) AS tag
+    WHERE public OR owner = %s GROUP BY tag ORDER BY number DESC, tag COLLATE "C" LIMIT %s"""
+
+
 def words_of(metadata: Metadata) -> str:
     """What a search looks at, as a tsvector."""
     slug = [metadata.slug] if metadata.slug else []

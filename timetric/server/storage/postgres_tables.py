@@ -85,6 +85,7 @@ class PostgresTables(Tables):
 
     @contextmanager
     def tried(self) -> Iterator[None]:
+        self.state()  # locked from before, or it would be let go with the rest
         self.db.execute("SAVEPOINT tried")
         try:  # whatever comes of it, it is undone
             yield
@@ -124,12 +125,15 @@ class PostgresTables(Tables):
         return block
 
     def packed_blocks(self, keys: list[int]) -> list[Packed]:
-        rows = self.db.execute(sql.BLOCKS, (self.series, keys), binary=True)
-        found = {block.span.key: block for block in map(_packed, rows)}
+        found = {block.span.key: block for block in self.blocks_there(keys)}
         absent = [key for key in keys if key not in found]
         if absent:
             raise Missing(f"there is no block {absent[0]}")
         return [found[key] for key in keys]
+
+    def blocks_there(self, keys: list[int]) -> list[Packed]:
+        rows = self.db.execute(sql.BLOCKS, (self.series, keys), binary=True)
+        return list(map(_packed, rows))
 
     def heads(self, start: float, end: float, limit: int, *, descending: bool) -> list[Head]:
         statement = sql.HEADS_BACKWARDS if descending else sql.HEADS

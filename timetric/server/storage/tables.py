@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from typing import NamedTuple
 
 import numpy as np
@@ -17,7 +17,7 @@ import numpy as np
 from timetric.points import Point, Value
 from timetric.server.blocks import Corrupt, check, decode, unpack
 from timetric.server.columns import EMPTY, Columns, Floats
-from timetric.server.storage import Damaged
+from timetric.server.storage import Damaged, Missing
 from timetric.server.storage.parcel import Change, Kept, Parcel, Span
 
 #: Of a block: key, first and final instant, last value, minimum, maximum, total, numbers.
@@ -156,6 +156,14 @@ class Tables(ABC):
     def packed_blocks(self, keys: list[int]) -> list[Packed]:
         """Those of these keys, in their order. Raises Missing."""
         return [self.packed_block(key) for key in keys]
+
+    def blocks_there(self, keys: list[int]) -> list[Packed]:
+        """Those of these keys that there are."""
+        found = []
+        for key in keys:
+            with suppress(Missing):
+                found.append(self.packed_block(key))
+        return found
 
     @abstractmethod
     def heads(self, start: float, end: float, limit: int, *, descending: bool) -> list[Head]:
