@@ -29,12 +29,6 @@ _RANK = f"""ts_rank({_WEIGHTS}, words, %(query)s::tsquery, 1)
     + ts_rank({_WEIGHTS}, words, %(whole)s::tsquery, 1) DESC"""
 _NEWEST = "series.created DESC, series.number DESC"
 
-_TAGS = """SELECT tag, count(*) FROM series, unnest(tags) AS tag
-    WHERE series.public OR series.owner = %s
-    GROUP BY tag ORDER BY count(*) DESC, tag COLLATE "C" LIMIT %s"""
-
-
-#: Those of all series are counted, since who may find a series can change at any time.
 _TAGS = """SELECT tag, count(*) AS number FROM series, unnest(tags) AS tag
     WHERE public OR owner = %s GROUP BY tag ORDER BY number DESC, tag COLLATE "C" LIMIT %s"""
 
