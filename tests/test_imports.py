@@ -69,8 +69,9 @@ server.listing
 server.atom
 server.credentials server.body server.site server.keyring server.usage
 server.callback server.signature server.password server.cookie
+server.compression
 server.assets server.cors
-server.fields server.pages server.identity server.formats server.compression server.caching
+server.fields server.pages server.identity server.formats server.caching
 server.item server.health server.metrics
 server.frame
 server.access server.session server.selection server.terms server.rates
@@ -81,7 +82,8 @@ server.sharing.png
 server.sharing.pictures server.sharing.oembed
 server.sharing.embed
 server.sharing
-server.reading server.series server.search server.oauth server.description server.writes
+server.reading server.chart server.series server.search server.oauth
+server.description server.writes
 server.home server.manual
 server.account.form server.account.agent
 server.account.expiry
@@ -138,7 +140,16 @@ PURE = {
     "server.storage.tally",
 } | {
     f"server.{name}"
-    for name in ("columns", "blocks", "buckets", "aggregates", "thinning", "formats", "receipt")
+    for name in (
+        "columns",
+        "blocks",
+        "buckets",
+        "aggregates",
+        "thinning",
+        "formats",
+        "receipt",
+        "stretches",
+    )
 }
 PURE |= {"server.listing", "server.atom", "server.sharing.fluid"}
 DISPLAY = {"display"} | {
