@@ -12,13 +12,20 @@ from pathlib import Path
 from benchmarks import machine, table
 from benchmarks.contenders import Contender
 from benchmarks.contenders.influx import InfluxDB
+from benchmarks.contenders.postgres import TimetricOnPostgres
 from benchmarks.contenders.rows import Rows
 from benchmarks.contenders.timetric import Timetric
 from benchmarks.contenders.victoria import VictoriaMetrics
 from benchmarks.measures import MEASURES, Measure
 from benchmarks.stage import FULL, QUICK, Actor, Sizes, Stage
 
-CONTENDERS: list[Contender] = [Timetric(), InfluxDB(), VictoriaMetrics(), Rows()]
+CONTENDERS: list[Contender] = [
+    Timetric(),
+    TimetricOnPostgres(),
+    InfluxDB(),
+    VictoriaMetrics(),
+    Rows(),
+]
 
 
 def main() -> None:

@@ -14,10 +14,12 @@ from benchmarks.watch import peak, size, wait_until_quiet
 MB = 1 << 20
 
 
-def disk(kind: str) -> Callable[[Stage, Actor], float]:
+def disk(kind: str) -> Callable[[Stage, Actor], float | None]:
     """The measure of the bytes a point of one kind takes."""
 
-    def take(stage: Stage, actor: Actor) -> float:
+    def take(stage: Stage, actor: Actor) -> float | None:
+        if not actor.contender.keeps_here:
+            return None
         points = KINDS[kind](stage.sizes.large)
         return (_size_with(stage, actor, points) - stage.found(_size, actor)) / len(points.t)
 
@@ -87,7 +89,7 @@ def many(figure: str) -> Callable[[Stage, Actor], float | None]:
     """The measure of one figure of Many."""
 
     def take(stage: Stage, actor: Actor) -> float | None:
-        if not actor.contender.takes_much:
+        if not actor.contender.takes_much or (figure == "disk" and not actor.contender.keeps_here):
             return None
         found: float = getattr(stage.found(_many, actor), figure)
         return found

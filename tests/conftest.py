@@ -8,12 +8,14 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
 
 import timetric
+from tests.postgres import Databases, NoServer, databases
 from timetric.config import Config
 
 ROOT = Path(__file__).parent.parent
@@ -67,3 +69,31 @@ def client(service: RunningService) -> timetric.TimetricClient:
 def series(client: timetric.TimetricClient) -> timetric.Series:
     """A new, empty series."""
     return client.create_series(title="Office power", caption="Power drawn by the office")
+
+
+@pytest.fixture(scope="session")
+def postgres_databases() -> Iterator[Databases]:
+    """Databases on a real PostgreSQL server; where there is none, what needs it is skipped."""
+    with ExitStack() as stack:
+        try:
+            made = stack.enter_context(databases())
+        except NoServer as error:
+            pytest.skip(f"no PostgreSQL server: {error}")
+        yield made
+
+
+@pytest.fixture
+def postgres(postgres_databases: Databases) -> Iterator[str]:
+    """The URL of a database that is a new store."""
+    url = postgres_databases.new()
+    yield url
+    postgres_databases.drop(url)
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> Path | str:
+    """Where a new store is, for what every engine does alike: a directory, or a URL."""
+    if request.param == "sqlite":
+        return tmp_path / "data"
+    url: str = request.getfixturevalue("postgres")
+    return url

@@ -5,14 +5,14 @@ from __future__ import annotations
 import gzip
 import math
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
-from urllib.parse import parse_qs, urlencode, urlsplit
+from urllib.parse import urlencode, urlsplit
 
 import pytest
 
-from tests.browser import HANG, Browser, needed
+from tests.browser import Browser, needed
+from tests.charting import Chart
 from tests.dancing import link
 from tests.service import NOON, Service, basic, running_service
 from tests.test_pages import PERSON, loaded
@@ -51,115 +51,6 @@ def make(service: Service, title: str, points: list[Point], public: bool = True)
 def minutes(size: int = SIZE, scale: float = 10.0) -> list[Point]:
     first = NOON - (size - 1) * MINUTE
     return [(first + n * MINUTE, scale * (2 + math.sin(n / 500))) for n in range(size)]
-
-
-class Chart:
-    """A page with a chart, as its user has it before them."""
-
-    def __init__(self, browser: Browser, url: str, lines: int = 1) -> None:
-        self.browser, self.driver = browser, browser.driver
-        browser.open(url)
-        self.drawn(lines)
-
-    def drawn(self, lines: int = 1, but: str = "") -> tuple[float, float]:
-        """The range that is drawn, once it is of so many lines and not what was before."""
-
-        def found(_: Any) -> bool:
-            text = self.told
-            return bool(text) and text != but and text.split()[2] == str(lines)
-
-        self.wait(found)
-        start, end, *_ = self.told.split()
-        return float(start), float(end)
-
-    @property
-    def told(self) -> str:
-        script = "return document.querySelector('figure.chart').dataset.drawn ?? ''"
-        return str(self.driver.execute_script(script))
-
-    def after(self, act: Any, *, lines: int = 1) -> tuple[float, float]:
-        """The range that is drawn after something was done."""
-        before = self.told
-        act()
-        return self.drawn(lines, before)
-
-    def click(self, selector: str) -> None:
-        self.driver.find_element("css selector", selector).click()
-
-    def preset(self, name: str) -> tuple[float, float]:
-        return self.after(lambda: self.click(f"[data-preset={name}]"))
-
-    def press(self, *keys: str) -> tuple[float, float]:
-        return self.after(lambda: self.browser.type(*keys))
-
-    def drag(self, start: float, end: float) -> tuple[float, float]:
-        """From one part of the plot's width to another."""
-        from selenium.webdriver import ActionChains
-
-        over = self.driver.find_element("class name", "u-over")
-        width = over.size["width"]
-
-        def act() -> None:
-            mouse = ActionChains(self.driver)
-            mouse.move_to_element_with_offset(over, int((start - 0.5) * width), 0).click_and_hold()
-            mouse.move_by_offset(int((end - start) * width / 2), 0)
-            mouse.move_to_element_with_offset(over, int((end - 0.5) * width), 0).release().perform()
-
-        return self.after(act)
-
-    def point_at(self, part: float) -> str:
-        """What the first line of the key says with the pointer there."""
-        from selenium.webdriver import ActionChains
-
-        over = self.driver.find_element("class name", "u-over")
-        offset = int((part - 0.5) * over.size["width"])
-        ActionChains(self.driver).move_to_element_with_offset(over, offset, 0).perform()
-        return self.driver.find_element("css selector", ".lines .value").text
-
-    def press_shifted(self, key: str) -> tuple[float, float]:
-        from selenium.webdriver import ActionChains
-        from selenium.webdriver.common.keys import Keys
-
-        keys = ActionChains(self.driver).key_down(Keys.SHIFT).send_keys(key).key_up(Keys.SHIFT)
-        return self.after(keys.perform)
-
-    def press_on_plot(self, *keys: str) -> tuple[float, float]:
-        self.driver.execute_script("document.querySelector('.plane').focus()")
-        return self.press(*keys)
-
-    def pressed(self) -> list[str]:
-        found = self.driver.find_elements("css selector", "[data-preset][aria-pressed=true]")
-        return [button.text for button in found]
-
-    def lines(self) -> list[str]:
-        found = self.driver.find_elements("css selector", ".lines .title")
-        return [title.text for title in found]
-
-    def column(self, number: int) -> list[float | None]:
-        """What one of uPlot's columns holds; of a line there are greatest, least and mean."""
-        script = f"return charts[0].plot.data[{number}]"
-        found: list[float | None] = self.driver.execute_script(script)
-        return found
-
-    def table(self) -> list[list[str]]:
-        script = (
-            "return [...document.querySelectorAll('.in-numbers tr')].map(row =>"
-            " [...row.cells].map(cell => cell.textContent))"
-        )
-        rows: list[list[str]] = self.wait(lambda _: self.driver.execute_script(script))
-        return rows
-
-    def wait(self, found: Callable[[Any], Any]) -> Any:
-        from selenium.webdriver.support.ui import WebDriverWait
-
-        return WebDriverWait(self.driver, HANG).until(found)
-
-    @property
-    def query(self) -> dict[str, list[str]]:
-        return parse_qs(urlsplit(self.driver.current_url).query)
-
-    def text(self, name: str) -> str:
-        return self.driver.find_element("class name", name).text
 
 
 def test_a_zoom_brings_finer_points(service: Service, browser: Browser) -> None:
@@ -339,16 +230,19 @@ def test_a_private_series_is_drawn_for_its_owner_only(service: Service, browser:
     assert chart.lines() == ["Open", "Secret"]
     chart = Chart(browser, f"{service.url}series/{own}/")
     assert "100 points" in chart.text("told-shown")
+    chart = Chart(browser, f"{service.url}series/{public}/")
+    browser.driver.find_element("id", "compare-words").send_keys("secret")
+    assert browser.shows("1 found")
 
 
 def test_two_fingers_zoom_and_one_moves(service: Service, browser: Browser) -> None:
     chart = Chart(browser, f"{service.url}series/{make(service, 'Power', minutes())}/")
     start, end = chart.drawn()
-    pinched = chart.after(lambda: touch(browser, [(0.4, 0.1), (0.6, 0.9)]))
-    assert pinched[1] - pinched[0] == pytest.approx((end - start) / 4, rel=0.1)
-    moved = chart.after(lambda: touch(browser, [(0.3, 0.7)]))
-    length = pinched[1] - pinched[0]
-    assert moved[0] == pytest.approx(pinched[0] - 0.4 * length, abs=0.05 * length)
+    length, middle = (end - start) / 4, (start + end) / 2
+    touch(browser, [(0.4, 0.1), (0.6, 0.9)])
+    chart.comes_to(middle - length / 2, middle + length / 2)
+    touch(browser, [(0.3, 0.7)])
+    chart.comes_to(middle - 0.9 * length, middle + 0.1 * length)
 
 
 def touch(browser: Browser, fingers: list[tuple[float, float]]) -> None:

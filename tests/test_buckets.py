@@ -500,8 +500,8 @@ def test_blocks_within_one_bucket_are_not_decoded(tmp_path: Path, name: str) -> 
 
 
 @pytest.mark.parametrize("change", ["clear", "replace"])
-def test_a_history_that_is_rewritten_meanwhile_is_not_mixed(tmp_path: Path, change: str) -> None:
-    storage = open_storage(tmp_path)
+def test_a_history_that_is_rewritten_meanwhile_is_not_mixed(place: Path | str, change: str) -> None:
+    storage = open_storage(place)
     series = stored(storage, 600_000)
     pieces = read(storage, series, "1000s", "mean")
     assert len(next(pieces).t) > 100
@@ -514,8 +514,8 @@ def test_a_history_that_is_rewritten_meanwhile_is_not_mixed(tmp_path: Path, chan
     storage.close()
 
 
-def test_a_million_buckets_come_piece_by_piece(tmp_path: Path) -> None:
-    storage = open_storage(tmp_path)
+def test_a_million_buckets_come_piece_by_piece(place: Path | str) -> None:
+    storage = open_storage(place)
     series = stored(storage, 1_000_000)
     pieces = [len(piece.t) for piece in read(storage, series, "1s", "sum")]
     assert sum(pieces) == 1_000_000

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from timetric.server.storage import Full, StorageError
-from timetric.server.storage.database import Database
+from timetric.server.storage.sqlite.database import Database
 
 HANG = 30  # seconds after which a test gives up
 

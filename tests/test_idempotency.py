@@ -248,9 +248,9 @@ def test_a_key_that_many_send_at_once_is_done_once(service: Service, size: int) 
     assert len(service.csv(path).splitlines()) == size + 1
 
 
-def test_a_key_is_done_once_by_two_processes(tmp_path: Path) -> None:
-    """Two stores of one file share nothing in memory, as two processes do."""
-    stores = [open_storage(tmp_path) for _ in range(2)]
+def test_a_key_is_done_once_by_two_processes(place: Path | str) -> None:
+    """Two stores of one place share nothing in memory, as two processes do."""
+    stores = [open_storage(place) for _ in range(2)]
     series = make(stores[0], IDS[0], stores[0].accounts.add_user("owner", 1.0))
     start, t = threading.Barrier(8), np.arange(5000.0)
     terms = Terms(key=Key("k", b"meaning"))

@@ -60,9 +60,10 @@ server.blocks server.buckets server.intake server.unpacked
 server.aggregates server.thinning
 server.stretches
 server.storage.errors server.storage.accounts
-server.storage.grants
+server.storage.grants server.storage.transfer
 server.storage
 server.storage.*
+server.move
 server.access_log
 server.logs
 server.listing
@@ -111,20 +112,27 @@ testing.faults
 testing.kit
 testing
 demo store flags
-admin
+admin terminal
 commands
 diagnosis_flags flag_types
-naming terminal completion
+naming completion
 user_commands login
 import_command
 user_flags
+examine
+examine.finding
+examine.versions examine.config examine.service examine.store
+doctor
 cli
 __main__
 """
 
 COMMAND_LINE = {"cli", "commands", "admin", "store", "flags", "demo", "diagnosis_flags", "__main__"}
 COMMAND_LINE |= {"user_flags", "flag_types", "user_commands", "naming", "terminal"}
-COMMAND_LINE |= {"import_command", "login", "completion"}
+COMMAND_LINE |= {"import_command", "login", "completion", "doctor", "examine"}
+COMMAND_LINE |= {
+    f"examine.{name}" for name in ("finding", "versions", "config", "service", "store")
+}
 #: Who reaches the service, inside functions only: the rest of the client's end never does.
 REACHING = COMMAND_LINE | {"testing", "testing.kit", "testing.faults"}
 PURE = {
@@ -190,8 +198,11 @@ keyword linecache locale math numbers opcode operator os posixpath re reprlib sr
 sre_constants sre_parse stat struct token tokenize types typing urllib warnings weakref
 """
 
+ENGINES = ("sqlite", "postgres")
 #: The interface of storage, which knows nothing of the engines that stand behind it.
-INTERFACE = {"server.storage"} | {f"server.storage.{n}" for n in ("errors", "accounts", "grants")}
+INTERFACE = {"server.storage"} | {
+    f"server.storage.{n}" for n in ("errors", "accounts", "grants", "transfer")
+}
 
 #: Modules and calls that pure code has no use for.
 WORLDLY = {"os", "io", "pathlib", "socket", "tempfile", "time", "random", "secrets", "subprocess"}
@@ -309,9 +320,23 @@ def test_imports_point_one_way() -> None:
 
 
 def same_room(found: Import) -> bool:
-    """Files of one storage engine know each other, and open_storage names the engine."""
+    """Files of the storage room know each other, as far as test_engines_stand_apart lets them."""
     room = "server.storage"
     return found.module.startswith(room) and ours(found.target).startswith(room)
+
+
+def test_engines_stand_apart() -> None:
+    """What all engines share knows none of them, and none knows another."""
+    engines = {"server.storage.sqlite", "server.storage.postgres"}
+    wrong = [
+        found
+        for found in IMPORTS
+        for engine in engines
+        if found.module.startswith("server.storage.")
+        and ours(found.target).startswith(engine)
+        and not found.module.startswith(engine)
+    ]
+    assert wrong == []
 
 
 def test_the_client_end_knows_nothing_of_the_service() -> None:
@@ -364,6 +389,21 @@ def test_only_the_storage_room_names_an_engine() -> None:
     interface = [f for f in IMPORTS if f.module in INTERFACE and not f.lazy]
     room = {name for name in NAMES if name.startswith("server.storage")}
     assert [f for f in interface if ours(f.target) in room - INTERFACE] == []
+
+
+def test_what_the_engines_share_names_none_of_them() -> None:
+    """In the storage room a module's name says whose it is; the others are everybody's."""
+    owned = {"database": "sqlite", "migrations": "sqlite", "epoch": "sqlite"}
+    packages = {"sqlite3": "sqlite", "psycopg": "postgres"}
+
+    def engine(module: str) -> str | None:
+        name = module.removeprefix("server.storage.")
+        return owned.get(name) or next((e for e in ENGINES if name.startswith(e)), None)
+
+    room = [f for f in IMPORTS if f.module.startswith("server.storage.")]
+    named = [(f, engine(ours(f.target)) or packages.get(outer(f.target))) for f in room]
+    assert {found for _, found in named} == {None, *ENGINES}
+    assert [f for f, found in named if found not in (None, engine(f.module))] == []
 
 
 def test_only_the_storage_room_speaks_sql() -> None:

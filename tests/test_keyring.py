@@ -14,8 +14,8 @@ from timetric.server.storage import Storage, StorageError, open_storage
 
 
 @pytest.fixture
-def storage(tmp_path: Path) -> Iterator[Storage]:
-    store = open_storage(tmp_path / "data")
+def storage(place: Path | str) -> Iterator[Storage]:
+    store = open_storage(place)
     yield store
     store.close()
 

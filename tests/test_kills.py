@@ -37,22 +37,30 @@ Points = dict[float, float]
 
 
 class Service:
-    """A ``timetric serve`` on a data directory, in a process group of its own.
+    """A ``timetric serve`` in a process group of its own.
 
-    ``wrapper`` is a command that runs it, ``flags`` are those of serve, the options are Popen's.
+    Its data are in a directory, or at the URL ``place``. ``wrapper`` is a command that runs it,
+    ``flags`` are those of serve, the options are Popen's.
     """
 
     def __init__(
-        self, home: Path, wrapper: Sequence[str] = (), flags: Sequence[str] = (), **options: Any
+        self,
+        home: Path,
+        wrapper: Sequence[str] = (),
+        flags: Sequence[str] = (),
+        place: str | None = None,
+        **options: Any,
     ) -> None:
         self.home = home
+        self.place = place or home / "data"
+        key = ["--secret-key-file", home / "secret.key"] if place else []
         environment = {**os.environ, "HOME": str(home), "XDG_CONFIG_HOME": str(home / "config")}
         environment.pop("TIMETRIC_CONFIG", None)
         command = [SERVICE_PYTHON, "-m", "timetric", "serve", "--port", "0"]
         begun = time.monotonic()
         with open(home / "log", "ab") as log:
             self.process = subprocess.Popen(
-                [*wrapper, *command, "--data", home / "data", *flags],
+                [*wrapper, *command, "--data", self.place, *key, *flags],
                 cwd=ROOT,
                 env=environment,
                 stdout=subprocess.PIPE,
@@ -257,9 +265,9 @@ def check_count(stored: Points, counters: list[Counter]) -> None:
 class Siege:
     """A service that is killed under load and started again, and what it was sent."""
 
-    def __init__(self, home: Path, chance: random.Random) -> None:
-        self.home, self.chance = home, chance
-        self.service = Service(home)
+    def __init__(self, home: Path, chance: random.Random, place: str | None) -> None:
+        self.home, self.chance, self.place = home, chance, place
+        self.service = Service(home, place=place)
         self.lanes, self.histories, self.count = (self.service.create() for _ in range(3))
         seeds = iter(lambda: random.Random(chance.random()), None)
         self.counters = [Counter(self.count, next(seeds)) for _ in range(3)]
@@ -283,7 +291,7 @@ class Siege:
         for thread in threads:
             thread.join(HANG)
         self.kills += 1
-        self.service = Service(self.home)
+        self.service = Service(self.home, place=self.place)
         self.longest = max(self.longest, self.service.seconds)
         self.look()
         for writer in self.writers:
@@ -298,7 +306,7 @@ class Siege:
                 if writer.path == path:
                     writer.settle(stored)
         check_count(self.service.points(self.count), self.counters)
-        store = open_storage(self.home / "data")
+        store = open_storage(self.service.place)
         assert list(store.check()) == []
         store.close()
 
@@ -309,10 +317,13 @@ class Siege:
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("error::pytest.PytestUnhandledThreadExceptionWarning")
-def test_a_kill_loses_and_halves_no_write(tmp_path: Path, request: pytest.FixtureRequest) -> None:
+def test_a_kill_loses_and_halves_no_write(
+    tmp_path: Path, place: Path | str, request: pytest.FixtureRequest
+) -> None:
     seed = os.environ.get("TIMETRIC_TEST_SEED") or str(random.randrange(10**6))
     print(f"TIMETRIC_TEST_SEED={seed}")
-    siege = Siege(tmp_path, random.Random(seed))
+    url = place if isinstance(place, str) else None
+    siege = Siege(tmp_path, random.Random(seed), url)
     usual = siege.service.seconds
     try:
         for _ in range(200 if request.config.getoption("markexpr") == "slow" else 10):

@@ -29,6 +29,7 @@ from hypothesis.stateful import (
 )
 
 from tests.conftest import RunningService
+from tests.postgres import Databases
 from tests.test_points import exact
 from tests.test_storage import IDS, make, point_of
 from timetric.points import Point, Value, format_csv, format_value, parse_csv
@@ -95,23 +96,34 @@ asks = st.builds(
 Sent = tuple[Callable[[], Receipt], Receipt]
 
 
+class Directories:
+    """Places of new stores in SQLite."""
+
+    def new(self) -> str:
+        return tempfile.mkdtemp()
+
+    def drop(self, place: str) -> None:
+        shutil.rmtree(place)
+
+
 class StoreSubject:
     """A series of a store of its own."""
 
-    def __init__(self) -> None:
-        self.directory = tempfile.mkdtemp()
-        self.store = open_storage(self.directory, durability="normal")
+    def __init__(self, places: Directories | Databases) -> None:
+        self.places = places
+        self.place = places.new()
+        self.store = open_storage(self.place, durability="normal")
         self.owner = self.store.accounts.add_user("owner", 0.0)
         self.series = make(self.store, IDS[0], self.owner)
 
     def close(self) -> None:
         assert list(self.store.check()) == []
         self.store.close()
-        shutil.rmtree(self.directory)
+        self.places.drop(self.place)
 
     def open_again(self) -> None:
         self.store.close()
-        self.store = open_storage(self.directory, durability="normal")
+        self.store = open_storage(self.place, durability="normal")
 
     def merge(self, points: list[Point], asked: Asked, current: tuple[int, int]) -> Receipt:
         terms = self._terms(asked, current, "merge", points)
@@ -545,14 +557,22 @@ def longer(request: pytest.FixtureRequest) -> int:
     return 10 if request.config.getoption("markexpr") == "slow" else 1
 
 
+@pytest.fixture(params=["sqlite", "postgres"])
+def places(request: pytest.FixtureRequest) -> Directories | Databases:
+    if request.param == "sqlite":
+        return Directories()
+    made: Databases = request.getfixturevalue("postgres_databases")
+    return made
+
+
 @pytest.mark.slow
-def test_a_store_does_what_a_dict_does(longer: int) -> None:
-    run(partial(StoreMachine, StoreSubject), examples=30 * longer, steps=20)
+def test_a_store_does_what_a_dict_does(longer: int, places: Directories | Databases) -> None:
+    run(partial(StoreMachine, partial(StoreSubject, places)), examples=30 * longer, steps=20)
 
 
 @pytest.mark.slow
 def test_a_store_of_many_small_blocks_does_what_a_dict_does(
-    longer: int, monkeypatch: pytest.MonkeyPatch
+    longer: int, places: Directories | Databases, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     small = {"SIZE": 16, "_HALF": 8, "_CHUNK": 64, "_FEW": 4, "_PIECE": 3}
     limits = {"_MOST_FOLDED": 50, "MOST_REPACKED": 3}
@@ -560,7 +580,7 @@ def test_a_store_of_many_small_blocks_does_what_a_dict_does(
         for name, value in {**small, **limits}.items():
             if hasattr(module, name):
                 monkeypatch.setattr(module, name, value)
-    run(partial(StoreMachine, StoreSubject), examples=12 * longer, steps=20)
+    run(partial(StoreMachine, partial(StoreSubject, places)), examples=12 * longer, steps=20)
 
 
 @pytest.mark.slow

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
+from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.postgres import Databases
 from timetric.server.columns import EMPTY
 from timetric.server.metadata import Metadata
 from timetric.server.storage import Search, Series, Storage, User, open_storage
@@ -51,9 +53,19 @@ def fits(series: Series, search: Search) -> bool:
     )
 
 
-@pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Model]:
-    storage, chance = open_storage(tmp_path_factory.mktemp("store")), random.Random(1)
+@pytest.fixture(scope="module", params=["sqlite", "postgres"])
+def model(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Model]:
+    if request.param == "sqlite":
+        yield from filled(tmp_path_factory.mktemp("store"))
+    else:
+        made: Databases = request.getfixturevalue("postgres_databases")
+        yield from filled(made.new())
+
+
+def filled(place: Path | str) -> Iterator[Model]:
+    storage, chance = open_storage(place), random.Random(1)
     users = [storage.accounts.add_user(name, 1.0) for name in USERS]
     series = []
     for number in range(150):

@@ -30,8 +30,8 @@ PATCH = {"Content-Type": "application/merge-patch+json"}
 
 
 @pytest.fixture
-def storage(tmp_path: Path) -> Iterator[Storage]:
-    store = open_storage(tmp_path)
+def storage(place: Path | str) -> Iterator[Storage]:
+    store = open_storage(place)
     yield store
     store.close()
 
@@ -128,9 +128,9 @@ def test_a_store_of_version_7_is_brought_up(tmp_path: Path) -> None:
     store.close()
 
 
-def _put_all(path: Path, start: Any, made: Any) -> None:
+def _put_all(place: Path | str, start: Any, made: Any) -> None:
     """In a process of its own: try to make each of many series."""
-    storage = open_storage(path)
+    storage = open_storage(place)
     owner = storage.accounts.user("owner")
     start.wait()
     for number in range(40):
@@ -142,12 +142,12 @@ def _put_all(path: Path, start: Any, made: Any) -> None:
     storage.close()
 
 
-def test_processes_that_race_agree(tmp_path: Path) -> None:
-    store = open_storage(tmp_path)
+def test_processes_that_race_agree(place: Path | str) -> None:
+    store = open_storage(place)
     owner = store.accounts.add_user("owner", 1.0)
     fresh = multiprocessing.get_context("spawn")
     start, made = fresh.Barrier(3), fresh.Queue()
-    racers = [fresh.Process(target=_put_all, args=(tmp_path, start, made)) for _ in range(3)]
+    racers = [fresh.Process(target=_put_all, args=(place, start, made)) for _ in range(3)]
     for racer in racers:
         racer.start()
     got = {made.get(timeout=60) for _ in range(3 * 40)}

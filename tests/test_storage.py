@@ -19,6 +19,7 @@ from timetric.server.receipt import Receipt
 from timetric.server.storage import (
     Missing,
     NotNumeric,
+    Search,
     Series,
     Storage,
     StorageError,
@@ -34,9 +35,9 @@ WHOLE = Window()
 IDS = ["p-DpewL0TO-iBE4nMBCTsQ", "A0000000000000000000-_", "b000000000000000000000"]
 
 
-@pytest.fixture(params=["sqlite"])
-def storage(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Storage]:
-    store = open_storage(tmp_path / "data")
+@pytest.fixture
+def storage(place: Path | str) -> Iterator[Storage]:
+    store = open_storage(place)
     yield store
     store.close()
 
@@ -175,11 +176,30 @@ def test_threads_lose_no_increment(storage: Storage, series: Series) -> None:
     assert latest[1] == 200.0
 
 
-def test_a_store_is_there_again_after_it_was_closed(tmp_path: Path) -> None:
-    store = open_storage(tmp_path)
+def test_nothing_is_found_by_a_text_that_nothing_has(storage: Storage, series: Series) -> None:
+    """Such as one with a NUL, which some engines can't even be asked for."""
+    odd = "po\0wer"
+    for look in (
+        storage.series,
+        storage.known_series,
+        storage.accounts.user,
+        storage.accounts.token,
+        storage.grants.application,
+        storage.grants.access_token,
+        lambda text: storage.receipt(series.owner, text, text, 3.0),
+    ):
+        with pytest.raises(Missing):
+            look(odd)
+    assert storage.accounts.password(odd) is None
+    for search in (Search(tags=(odd,)), Search(owner=odd), Search(slug=odd)):
+        assert storage.search(search).total == 0
+
+
+def test_a_store_is_there_again_after_it_was_closed(place: Path | str) -> None:
+    store = open_storage(place)
     series = make(store, IDS[0], store.accounts.add_user("owner", 1.0), columns((1.0, 2.0)))
     store.close()
-    store = open_storage(tmp_path)
+    store = open_storage(place)
     assert store.series(series.id) == series
     assert read(store, series) == [(1.0, 2.0)]
     store.close()

@@ -36,9 +36,9 @@ from timetric.server.storage import (
 from timetric.server.storage.accounts import UNLIMITED
 
 
-@pytest.fixture(params=["sqlite"])
-def storage(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Storage]:
-    store = open_storage(tmp_path / "data")
+@pytest.fixture
+def storage(place: Path | str) -> Iterator[Storage]:
+    store = open_storage(place)
     yield store
     assert list(store.check()) == []
     store.close()

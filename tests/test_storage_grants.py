@@ -25,9 +25,9 @@ from timetric.server.storage import (
 )
 
 
-@pytest.fixture(params=["sqlite"])
-def storage(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Storage]:
-    store = open_storage(tmp_path / "data")
+@pytest.fixture
+def storage(place: Path | str) -> Iterator[Storage]:
+    store = open_storage(place)
     yield store
     store.close()
 

@@ -77,9 +77,9 @@ class Shelf:
         return [series.id for series in found.series]
 
 
-@pytest.fixture(params=["sqlite"])
-def shelf(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Shelf]:
-    storage = open_storage(tmp_path)
+@pytest.fixture
+def shelf(place: Path | str) -> Iterator[Shelf]:
+    storage = open_storage(place)
     yield Shelf(storage)
     storage.close()
 

@@ -12,9 +12,11 @@ from typing import Any, NoReturn
 
 from timetric import admin, commands, flag_types
 from timetric.diagnosis_flags import add_diagnosis
+from timetric.doctor import add_doctor
 from timetric.exceptions import TimetricClientError
 from timetric.flags import add_limits, add_quota, add_signup
 from timetric.store import CommandError
+from timetric.terminal import plain
 from timetric.user_flags import add_user_commands
 
 DEFAULT_DATA, DEFAULT_HOST, DEFAULT_PORT = "timetric-data", "127.0.0.1", 8000
@@ -34,7 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # the reader of our output has gone, as in `timetric token list | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except (CommandError, TimetricClientError, OSError) as error:  # OSError: say, a full disk
-        print(f"timetric: {error}", file=sys.stderr)
+        print(f"timetric: {plain(str(error))}", file=sys.stderr)  # a service may have written it
         return 1
     return 0
 
@@ -80,10 +82,11 @@ def _parser() -> argparse.ArgumentParser:
     data = argparse.ArgumentParser(add_help=False)
     data.add_argument(
         "--data",
-        metavar="DIR",
-        type=flag_types.path,
+        metavar="DIR_OR_URL",
+        type=flag_types.store,
         default=Path(DEFAULT_DATA).absolute(),
-        help=f"where the service keeps its data (./{DEFAULT_DATA})",
+        help=f"where the service keeps its data (./{DEFAULT_DATA}): a directory, or a PostgreSQL "
+        "database, as in postgresql://user@host/name",
     )
     url = argparse.ArgumentParser(add_help=False)
     url.add_argument(
@@ -94,13 +97,15 @@ def _parser() -> argparse.ArgumentParser:
         "--secret-key-file",
         metavar="FILE",
         type=flag_types.path,
-        help="holds the key that OAuth secrets are derived from (secret.key in the data directory)",
+        help="holds the key that OAuth secrets are derived from (secret.key in the data directory; "
+        "needed with a database)",
     )
     _add_serve(names, [data, key])
     _add_user(names, data, url)
     _add_token(names, data, url)
     _add_app(names, data, [data, url, key])
     _add_store(names, data)
+    add_doctor(names, Path(DEFAULT_DATA).absolute())
     add_user_commands(names)
     parser.set_defaults(parser=lambda: parser)
     demo = names.add_parser("demo", help="show the main job on real data, and clean up")
@@ -268,5 +273,21 @@ def _add_store(names: Any, data: argparse.ArgumentParser) -> None:
     backup = names.add_parser("backup", parents=[data], help="copy the store, while it is in use")
     backup.add_argument("file", metavar="FILE", type=Path, help="a new file")
     backup.set_defaults(run=commands.backup)
+    copy = names.add_parser(
+        "copy", help="move all that a store holds to another one, and compare the two"
+    )
+    for flag, name, help in (
+        ("--from", "source", "the old store, a directory or a PostgreSQL URL"),
+        ("--to", "target", "the new one, where no service was started yet"),
+    ):
+        copy.add_argument(
+            flag, dest=name, metavar="DIR_OR_URL", type=flag_types.store, required=True, help=help
+        )
+    copy.add_argument("--quiet", action="store_true", help="show no progress")
+    copy.set_defaults(run=commands.copy)
     check = names.add_parser("check", parents=[data], help="look at every block and count")
     check.set_defaults(run=commands.check)
+    cluster = names.add_parser("cluster", help="spread a database over the nodes of Citus")
+    actions = cluster.add_subparsers(metavar="ACTION", required=True)
+    init = actions.add_parser("init", parents=[data], help="spread the series over all nodes")
+    init.set_defaults(run=commands.init_cluster)

@@ -18,6 +18,7 @@ from timetric import config
 from timetric.admin import make_credentials, make_link
 from timetric.exceptions import ConfigError
 from timetric.flags import read_limits
+from timetric.progress import meter
 from timetric.store import (
     CommandError,
     existing_store,
@@ -26,6 +27,7 @@ from timetric.store import (
     open_store,
     require_server,
 )
+from timetric.terminal import bar
 
 if TYPE_CHECKING:
     from timetric.server.logs import LogSettings
@@ -35,7 +37,8 @@ if TYPE_CHECKING:
 #: The user that the first start of a service makes, and the name of its first token.
 OWNER, FIRST_TOKEN = "owner", "this machine"
 
-_WILDCARDS = {"0.0.0.0": "127.0.0.1", "[::]": "[::1]"}  # listened on: reached from here under
+#: What is listened on, and how it is reached from here; nothing is bound to it unasked.
+_WILDCARDS = {"0.0.0.0": "127.0.0.1", "[::]": "[::1]"}  # noqa: S104
 
 
 def serve(options: argparse.Namespace) -> None:
@@ -48,6 +51,7 @@ def serve(options: argparse.Namespace) -> None:
         address = server.find_address(options.host, options.port)
         here = f"{'https' if tls else 'http'}://{address.netloc}/"
         url = options.base_url or _reachable(here)
+        key = key_file(options)
         with open_store(options.data) as storage:
             open_keys(storage, options)
             lines = [f"Listening on {here}", f"Data in {options.data}"]
@@ -63,7 +67,7 @@ def serve(options: argparse.Namespace) -> None:
             options.data,
             options.durability,
             options.base_url,
-            key_file(options),
+            key,
             options.trust_proxy,
             _signup(options),
             options.administrators,
@@ -121,15 +125,13 @@ def _reachable(url: str) -> str:
     return url
 
 
-def _first_start(storage: Storage, data: Path, url: str) -> list[str]:
+def _first_start(storage: Storage, data: Path | str, url: str) -> list[str]:
     """On the first start make the owner, a token and this machine's client config.
 
     Returns lines that say where the config is, or how to make a token, and how to sign in.
     """
     how = f"timetric token add NAME --user {OWNER} --data {shlex.quote(str(data))} --url {url}"
-    is_first = not storage.accounts.users()
-    if is_first:
-        storage.accounts.add_user(OWNER, time.time())
+    is_first = not storage.accounts.users() and _add_owner(storage)
     found = config.source()
     if is_first and not found:
         told = _save_first_config(storage, url, how)
@@ -139,6 +141,17 @@ def _first_start(storage: Storage, data: Path, url: str) -> list[str]:
     if not is_first:
         return [told]
     return [told, f"To sign in as {OWNER}, within 15 minutes: {make_link(storage, OWNER, url)}"]
+
+
+def _add_owner(storage: Storage) -> bool:
+    """Whether it was this process that did; several may start at once on one database."""
+    from timetric.server.storage import Taken
+
+    try:
+        storage.accounts.add_user(OWNER, time.time())
+    except Taken:
+        return False
+    return True
 
 
 def _save_first_config(storage: Storage, url: str, how: str) -> str:
@@ -161,6 +174,24 @@ def backup(options: argparse.Namespace) -> None:
         print("Its applications need the secret key file too; keep a copy of it elsewhere")
 
 
+def copy(options: argparse.Namespace) -> None:
+    with existing_store(options.source) as source, open_store(options.target) as target:
+        from timetric.server import move
+
+        try:
+            with meter(bar(" points", options.quiet), move.total(source), " points") as tell:
+                moved = move.move(source, target, time.time(), tell)
+        except move.MoveError as error:
+            raise CommandError(str(error)) from error
+        needs_key = source.grants.fingerprint() is not None
+    print(
+        f"Copied and compared {moved.series:,} series with {moved.points:,} points, "
+        f"{moved.users:,} users, {moved.tokens:,} tokens and {moved.applications:,} applications"
+    )
+    if needs_key:
+        print("OAuth secrets need the secret key file of the old store; use the same for the new")
+
+
 def check(options: argparse.Namespace) -> None:
     with existing_store(options.data) as storage:
         faults = 0
@@ -170,6 +201,19 @@ def check(options: argparse.Namespace) -> None:
     if faults:
         raise CommandError(f"{faults} faults found in {options.data}; restore a backup")
     print("Everything is as it was written")
+
+
+def init_cluster(options: argparse.Namespace) -> None:
+    require_server()
+    from timetric.server.storage import StorageError, is_url, spread
+
+    if not is_url(options.data):
+        raise CommandError("a directory has no nodes; give the URL of a database with --data")
+    try:
+        for line in spread(options.data):
+            print(line)
+    except StorageError as error:
+        raise CommandError(str(error)) from error
 
 
 def demo(_: argparse.Namespace) -> None:

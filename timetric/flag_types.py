@@ -6,7 +6,7 @@ import argparse
 import re
 import time
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 from timetric.exceptions import InvalidPoint
 from timetric.points import Value, parse_value
@@ -18,8 +18,31 @@ _DAY = 24 * 60 * 60
 _UNITS = {"s": 1, "min": 60, "h": 3600, "d": _DAY, "w": 7 * _DAY, "y": 365 * _DAY}
 
 
+#: What stands in a URL's query for all who list processes to see.
+_SECRET = {"password", "sslpassword"}
+
+
 def path(text: str) -> Path:
     return Path(text).absolute()
+
+
+def store(text: str) -> Path | str:
+    """A directory, or the URL of a PostgreSQL database; none of the errors repeats that."""
+    if not text.startswith(("postgresql://", "postgres://")):
+        return path(text)
+    try:
+        parts = urlsplit(text)
+        has_password = parts.password is not None or _SECRET & set(parse_qs(parts.query))
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            "that is no URL of PostgreSQL; one is like postgresql://user@host:5432/database"
+        ) from None
+    if has_password:
+        raise argparse.ArgumentTypeError(
+            "a password in a URL is seen by all who list processes; put it into the environment "
+            "variable PGPASSWORD or the file ~/.pgpass"
+        )
+    return text
 
 
 def port(text: str) -> int:

@@ -20,11 +20,18 @@ class CommandError(Exception):
 
 def open_keys(storage: Storage, options: argparse.Namespace) -> Keyring:
     from timetric.server.keyring import open_keyring
+    from timetric.server.storage import is_url
 
-    return open_keyring(key_file(options), storage)
+    return open_keyring(key_file(options), storage, shared=is_url(options.data))
 
 
 def key_file(options: argparse.Namespace) -> Path:
+    """Where the secret key is. Raises CommandError where that has to be said."""
+    if options.secret_key_file is None and not isinstance(options.data, Path):
+        raise CommandError(
+            "a database holds no secret key; name its file with --secret-key-file, the same for "
+            "all who use the database: it is made with the first start"
+        )
     path: Path = options.secret_key_file or options.data / "secret.key"
     return path
 
@@ -42,24 +49,26 @@ def require_server() -> None:
 
 
 @contextmanager
-def open_store(data: Path, durability: str = "full") -> Iterator[Storage]:
+def open_store(
+    data: Path | str, durability: str = "full", *, make: bool = True
+) -> Iterator[Storage]:
     from timetric.server.storage import StorageError, open_storage
 
     try:
-        with closing(open_storage(data, durability)) as storage:
+        with closing(open_storage(data, durability, make=make)) as storage:
             yield storage
     except StorageError as error:
         raise CommandError(str(error)) from error
 
 
 @contextmanager
-def existing_store(data: Path) -> Iterator[Storage]:
+def existing_store(data: Path | str) -> Iterator[Storage]:
     """A store that is there: a mistyped --data must not make an empty one."""
     require_server()
-    if not data.is_dir():
+    if isinstance(data, Path) and not data.is_dir():
         raise CommandError(
             f"there is no data directory {data}; name the service's with --data, "
             "or make it by starting the service: timetric serve"
         )
-    with open_store(data) as storage:
+    with open_store(data, make=False) as storage:
         yield storage

@@ -63,6 +63,8 @@ class Contender(Protocol):
     name: str
     #: Whether to load ten million points and ten thousand series into it as well.
     takes_much: bool
+    #: Whether its data are in the directory that it is given.
+    keeps_here: bool
     #: What is to be said of it beside the table.
     remark: str
 

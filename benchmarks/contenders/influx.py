@@ -88,6 +88,7 @@ class InfluxSession:
 class InfluxDB:
     name = "InfluxDB"
     takes_much = True
+    keeps_here = True
     remark = (
         "1.6, with its log synced before each acknowledgement as is its default, and one shard for "
         "all years instead of one a week; uploads of 20,000 rows a request; no credentials asked"

@@ -67,6 +67,7 @@ class RowsSession:
 class Rows:
     name = "plain rows"
     takes_much = False  # it would take minutes, and the smaller sizes tell enough
+    keeps_here = True
     remark = (
         "the floor: an SQLite table of one row a point, synced at each commit, called within the "
         "measuring process; no HTTP, no users, no words among the values"

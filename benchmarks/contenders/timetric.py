@@ -119,6 +119,7 @@ class TimetricSession:
 class Timetric:
     name = "timetric"
     takes_much = True
+    keeps_here = True
     remark = "as ``timetric serve`` starts it: each write is on the disk when it is acknowledged"
 
     def is_installed(self) -> bool:
@@ -126,7 +127,12 @@ class Timetric:
 
     @contextmanager
     def running(self, directory: Path) -> Iterator[Running]:
-        """The service; the client's config, which it makes, is kept in the same directory."""
+        with self.serving(directory, ["--data", str(directory / "data")]) as running:
+            yield running
+
+    @contextmanager
+    def serving(self, directory: Path, data: list[str]) -> Iterator[Running]:
+        """The service; the client's config, which it makes, is kept in the directory."""
         config = directory / "config/timetric/config.json"
         output = directory / "output.txt"
         command = [sys.executable, "-m", "timetric", "serve", "--port", "0"]
@@ -135,7 +141,6 @@ class Timetric:
             "TIMETRIC_CONFIG": str(config),
             "PYTHONPATH": str(SOURCE),
         }
-        data = ["--data", str(directory / "data")]
         with serving(
             [*command, *data], directory, lambda: b"http://" in output.read_bytes(), environment
         ) as server:

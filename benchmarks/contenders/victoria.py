@@ -77,6 +77,7 @@ def _name(series: str) -> str:
 class VictoriaMetrics:
     name = "VictoriaMetrics"
     takes_much = True
+    keeps_here = True
     remark = (
         "acknowledges a write before it is on the disk or can be read, and loses it when killed "
         "then; two points at one instant both stay; times are whole milliseconds; "

@@ -14,6 +14,7 @@ from timetric.server import account, home, manual, owner, sharing
 from timetric.server.access import Access, url_of
 from timetric.server.access_log import Tell, shown
 from timetric.server.assets import AssetResource
+from timetric.server.attempts import Attempts
 from timetric.server.body import BodyKeeper
 from timetric.server.caching import Caching, CachingDefaults, forget
 from timetric.server.chart import ChartResource
@@ -111,11 +112,12 @@ def build_app(
     app.req_options.strip_url_path_trailing_slash = True  # so no route has one
     usage, max_body = Usage(clock), limits.max_body
     signatures = Signatures(storage.grants, keyring, usage, clock, max_body)
-    sessions = Sessions(storage.accounts, usage, clock, random, signup)
+    tries, requests = Attempts(clock, storage.attempts), Attempts(clock, storage.attempts)
+    sessions = Sessions(storage.accounts, usage, clock, random, signup, tries)
     app.add_middleware(Viewers(sessions.user))
     identity = Identity(ApiToken(storage.accounts, usage, clock), OAuthSignature(signatures))
     if limits.rate or limits.anonymous_rate:
-        app.add_middleware(Rates(limits, identity, sessions.user, clock))
+        app.add_middleware(Rates(limits, identity, sessions.user, requests))
     access = Access(storage, identity)
     caching = Caching(clock)
     app.add_route("/create", CreateResource(storage, access, clock, random, max_body))

@@ -1,4 +1,8 @@
-"""How often somebody may ask, and try what can be guessed or what is dear; kept in memory."""
+"""How often somebody may ask, and try what can be guessed or what is dear.
+
+It is counted in memory. Processes that serve one store tell each other, often enough that what can
+be guessed is not tried oftener for there being several.
+"""
 
 from __future__ import annotations
 
@@ -8,11 +12,12 @@ import re
 import threading
 from collections.abc import Callable
 from functools import lru_cache
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 _MOST = 100_000  # counted at a time
 _NETWORK = 64  # bits of an IPv6 address that are one customer's
 _SLACK = 1e-3  # seconds that sums may be off by
+_UNTOLD = 0.05  # of an allowance is at most used without telling the other processes
 
 
 class Allowance(NamedTuple):
@@ -57,15 +62,28 @@ class TooMany(Exception):
         self.retry_after = retry_after
 
 
+class Share(Protocol):
+    """What several processes count together."""
+
+    def add(self, of: str, by: str, seconds: float, now: float) -> float | None:
+        """Add what was used of an allowance; when all of it will be there again, for all of them.
+
+        None where that can't be told just now.
+        """
+
+
 class Attempts:
     """Counts attempts by whoever makes them. ``clock`` gives Unix seconds.
 
-    Of each is kept no more than the moment when its allowance will be whole again.
+    Of each is kept no more than the moment when its allowance will be whole again, and how much was
+    used that the ``share`` was not told of yet.
     """
 
-    def __init__(self, clock: Callable[[], float]) -> None:
+    def __init__(self, clock: Callable[[], float], share: Share | None = None) -> None:
         self._clock = clock
+        self._share = share
         self._whole: dict[tuple[str, str], float] = {}  # by the allowance's name, and whose it is
+        self._untold: dict[tuple[str, str], float] = {}  # likewise, in seconds
         self._lock = threading.Lock()
 
     def count(self, allowance: Allowance, by: str) -> float:
@@ -83,18 +101,50 @@ class Attempts:
             if len(self._whole) >= _MOST:
                 self._make_room(now)
             self._whole[key] = now + wait
+        told = self._tell(allowance, by, step, now)
+        if told is not None:
+            wait = told - now
+        if wait > seconds + _SLACK:  # other processes used it up
+            self.give_back(allowance, by)
+            raise TooMany(math.ceil(wait - seconds))
         return min(wait, seconds)
 
     def give_back(self, allowance: Allowance, by: str) -> None:
         """Count one less: it was none that is limited."""
+        step, key = allowance.seconds / allowance.most, (allowance.of, by)
         with self._lock:
-            if (allowance.of, by) in self._whole:
-                self._whole[allowance.of, by] -= allowance.seconds / allowance.most
+            if key not in self._whole:
+                return
+            self._whole[key] -= step
+        self._tell(allowance, by, -step, self._clock())
+
+    def _tell(self, allowance: Allowance, by: str, used: float, now: float) -> float | None:
+        """Tell the share, once that is worth while; when the allowance is whole for all, if told.
+
+        Other threads count on meanwhile, as the lock is not held.
+        """
+        if self._share is None:
+            return None
+        key = (allowance.of, by)
+        with self._lock:
+            untold = self._untold.pop(key, 0.0) + used
+            if abs(untold) < allowance.seconds * _UNTOLD:
+                self._untold[key] = untold
+                return None
+        whole = self._share.add(*key, untold, now)
+        with self._lock:
+            rest = self._untold.get(key, 0.0)
+            if whole is None:
+                self._untold[key] = rest + untold
+            else:
+                self._whole[key] = whole + rest
+        return whole
 
     def _make_room(self, now: float) -> None:
         """Forget those whose allowance is whole again, and a tenth at least: counted first."""
         kept = [item for item in self._whole.items() if item[1] > now]
         self._whole = dict(kept[max(0, len(kept) - _MOST * 9 // 10) :])
+        self._untold = {key: self._untold[key] for key in self._untold.keys() & self._whole.keys()}
 
 
 @lru_cache(maxsize=4096)

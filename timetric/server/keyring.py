@@ -36,12 +36,14 @@ class Keyring:
         return bytes.fromhex(self.derive("fingerprint", ""))
 
 
-def open_keyring(path: Path, storage: Storage) -> Keyring:
+def open_keyring(path: Path, storage: Storage, *, shared: bool = False) -> Keyring:
     """The keyring of the key file; a missing one is made while the store has no applications.
 
-    Raises StorageError where the file is missing, or is not the one that the store began with.
+    One that is ``shared`` by machines is made only once: where it is missing on one, another may
+    have it. Raises StorageError where the file is missing, or is not the one that the store began
+    with.
     """
-    if not path.exists():
+    if not shared and not path.exists():
         storage.grants.forget_fingerprint()
     if storage.grants.fingerprint() is None:
         _make(path)
@@ -59,8 +61,8 @@ def _read(path: Path) -> bytes:
         secret_key = path.read_bytes()
     except FileNotFoundError as error:
         raise StorageError(
-            f"the secret key file {path} is missing; bring it back from a backup, "
-            "or name it with --secret-key-file"
+            f"the secret key file {path} is missing; bring it back from a backup or another "
+            "machine of the service, or name it with --secret-key-file"
         ) from error
     except OSError as error:
         raise StorageError(f"can't read the secret key file {path}: {error.strerror}") from error

@@ -37,13 +37,13 @@ class Rates:
         limits: Limits,
         identity: Identity,
         viewer: Callable[[Request], User | None],
-        clock: Callable[[], float],
+        attempts: Attempts,
     ) -> None:
         self._token, self._user = _policy("token", limits.rate), _policy("user", limits.rate)
         self._address = _policy("address", limits.anonymous_rate)
         self._identity = identity
         self._viewer = viewer
-        self._attempts = Attempts(clock)
+        self._attempts = attempts
 
     def process_request(self, req: Request, resp: Response) -> None:
         if req.path == _ALWAYS:

@@ -26,7 +26,7 @@ from timetric.server import create_app
 from timetric.server.connection import give_ends
 from timetric.server.keyring import open_keyring
 from timetric.server.logs import AccessLog, LogSettings, set_up
-from timetric.server.storage import Quota, open_storage
+from timetric.server.storage import Quota, is_url, open_storage
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
@@ -65,10 +65,10 @@ class Tls(NamedTuple):
 
 
 class Settings(NamedTuple):
-    """What the service works with. ``base_url`` and those from ``trust_proxy`` to
-    ``administrators``, by name, are create_app's, and so are the ``limits``, by its names."""
+    """What the service works with. ``place`` is that of the store. ``base_url`` and those from
+    ``trust_proxy`` to ``administrators``, by name, are create_app's, as are the ``limits``."""
 
-    directory: Path
+    place: Path | str
     durability: str
     base_url: str | None
     secret_key_file: Path
@@ -194,12 +194,12 @@ def _set_signals(server: MPServer, hangup: Any) -> None:
 def load(address: Address, settings: Settings) -> WSGIApplication:
     """The WSGI app, and the log it writes. Raises StorageError."""
     set_up(settings.log)
-    storage = open_storage(settings.directory, settings.durability)
+    storage = open_storage(settings.place, settings.durability)
     # atexit does not run in a worker, this does
     multiprocessing.util.Finalize(None, storage.close, exitpriority=10)
     return create_app(
         storage,
-        keyring=open_keyring(settings.secret_key_file, storage),
+        keyring=open_keyring(settings.secret_key_file, storage, shared=is_url(settings.place)),
         base_url=settings.base_url,
         hosts=(address.ip,),
         trust_proxy=settings.trust_proxy,

@@ -56,13 +56,14 @@ class Sessions:
         clock: Callable[[], float],
         random: Random,
         quota: Quota | None,
+        attempts: Attempts,
     ) -> None:
         self._accounts = accounts
         self._usage = usage
         self._clock = clock
         self._random = random
         self._quota = quota
-        self._attempts = Attempts(clock)
+        self._attempts = attempts
         self._passwords = Passwords(random)
 
     # who is there

@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 from timetric.points import Point, Value
 from timetric.server.aggregates import Aggregation
+from timetric.server.attempts import Share
 from timetric.server.columns import Columns
 from timetric.server.metadata import Metadata
 from timetric.server.receipt import PLAIN, Receipt, Terms
@@ -44,8 +46,10 @@ from timetric.server.storage.errors import (
     Unavailable,
 )
 from timetric.server.storage.grants import AccessToken, Application, Grants, RequestToken
+from timetric.server.storage.transfer import TABLES, Transfer
 
 __all__ = [
+    "TABLES",
     "AccessToken",
     "Account",
     "Accounts",
@@ -53,6 +57,7 @@ __all__ = [
     "Belongings",
     "Busy",
     "Changed",
+    "Condition",
     "Conflict",
     "Damaged",
     "Found",
@@ -74,11 +79,17 @@ __all__ = [
     "StorageError",
     "Taken",
     "Token",
+    "Transfer",
     "Unavailable",
     "User",
     "Window",
+    "is_url",
+    "look_at",
     "open_storage",
+    "spread",
 ]
+
+_SCHEMES = ("postgresql://", "postgres://")
 
 
 class Series(NamedTuple):
@@ -132,11 +143,26 @@ class Found(NamedTuple):
     series: list[Series]
 
 
+class Condition(NamedTuple):
+    """How a store on disk is: of which ``version``, where this timetric makes ``ours``.
+
+    Whether a process has it ``in_use``, and whether one has kept all others from writing
+    (``stuck``) for seconds.
+    """
+
+    version: int
+    ours: int
+    in_use: bool
+    stuck: bool
+
+
 class Storage(Protocol):
     """What the service needs of an engine. All methods may be called from any thread."""
 
     accounts: Accounts
     grants: Grants
+    transfer: Transfer
+    attempts: Share | None  # counts those of all processes; None where one has the store to itself
 
     # series; each write is done on its terms, and so raises Changed, Reused and Busy; Missing where
     # the series is gone, OverQuota where its owner may have no more
@@ -247,14 +273,60 @@ class Storage(Protocol):
         """Give back files and connections."""
 
 
-def open_storage(directory: str | Path, durability: str = "full") -> Storage:
-    """The store in a directory, made where there is none.
+def is_url(place: str | Path) -> bool:
+    """Whether a store is in a PostgreSQL database, and not in a directory."""
+    return str(place).startswith(_SCHEMES)
+
+
+def open_storage(place: str | Path, durability: str = "full", *, make: bool = True) -> Storage:
+    """The store in a directory, or at a PostgreSQL URL; ``make`` one where there is none.
 
     With ``durability`` "full" a write that was acknowledged is on the disk; with "normal" it
     survives the end of the process, but the last moments may be lost with the machine's power.
-    Raises StorageError where the directory can't be written, or a newer timetric made the store.
+    Raises StorageError where the directory can't be written, the database can't be used, or a newer
+    timetric made the store; in a database also where there is none to be made.
     """
-    from timetric.server.storage.database import Database, create_file
+    if is_url(place):
+        return _open_database(str(place), durability, make)
     from timetric.server.storage.sqlite import SqliteStorage
+    from timetric.server.storage.sqlite.database import Database, create_file
 
-    return SqliteStorage(Database(create_file(Path(directory)), durability))
+    return SqliteStorage(Database(create_file(Path(place)), durability))
+
+
+def spread(url: str) -> Iterator[str]:
+    """Spread the series of a store at a URL over the nodes of a Citus cluster.
+
+    Tells what was done, a line at a time. Raises StorageError.
+    """
+    open_storage(url, make=False).close()  # brought up to this version, or refused
+    from timetric.server.storage.postgres.cluster import spread_tables
+    from timetric.server.storage.postgres.database import PostgresDatabase
+
+    with closing(PostgresDatabase(url)) as database:
+        yield from spread_tables(database)
+
+
+def look_at(directory: Path) -> Condition:
+    """How the store in a directory is; nothing of it is changed. Raises StorageError."""
+    from timetric.server.storage.sqlite.condition import condition
+
+    return condition(directory)
+
+
+def _open_database(url: str, durability: str, make: bool) -> Storage:
+    try:
+        import psycopg  # noqa: F401
+    except ImportError as error:  # the extra is not installed, or not the whole of it
+        raise StorageError(
+            "PostgreSQL needs the package psycopg; run: pip install 'timetric[postgres]'"
+        ) from error
+    from timetric.server.storage.postgres import PostgresStorage
+    from timetric.server.storage.postgres.database import PostgresDatabase
+
+    with ExitStack() as undo:
+        database = PostgresDatabase(url, durability)
+        undo.callback(database.close)
+        storage = PostgresStorage(database, make)
+        undo.pop_all()
+    return storage

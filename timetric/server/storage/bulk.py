@@ -6,7 +6,7 @@ changed is met again: outside of it where that is much, within where others can 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from itertools import compress
 from typing import Protocol
@@ -17,10 +17,10 @@ from timetric.server.blocks import merge
 from timetric.server.columns import EMPTY, Columns, from_points, part, reach
 from timetric.server.receipt import ERROR, KEEP, Receipt, Terms
 from timetric.server.storage import Conflict, Damaged, Missing, StorageError
-from timetric.server.storage.bodies import Stage
-from timetric.server.storage.database import Database
+from timetric.server.storage.engine import Engine
 from timetric.server.storage.parcel import Change, Span, Stretch, changes, stretches
-from timetric.server.storage.tables import Row, State, Tables
+from timetric.server.storage.stage import Stage
+from timetric.server.storage.tables import Packed, Row, State, Tables
 from timetric.server.storage.tally import NONE, Tally, among, differing, tally
 from timetric.server.storage.writer import check
 
@@ -39,29 +39,47 @@ class Plan(Protocol):
         """Do the rest, where at most so many blocks have changed since. Raises Stale."""
 
 
+_AHEAD = 16  # blocks that are read at a time
+
+
 class Standing:
     """What stands in a series; each look is a short transaction of its own."""
 
-    def __init__(self, database: Database, series: int) -> None:
-        self._database = database
+    def __init__(self, engine: Engine, series: int) -> None:
+        self._engine = engine
         self._series = series
+        self._coming: list[int] = []
+        self._read: dict[int, Packed] = {}
 
     def spans(self, points: Columns) -> list[Span]:
         """Those of the blocks that these points reach. Raises Missing."""
-        with self._database.reading() as db:
-            rows = Tables(db, self._series)
+        with self._engine.reading(self._series) as rows:
             rows.state()
             return rows.spans(*reach(points))
 
+    def expect(self, spans: Iterable[Span | None]) -> None:
+        """These blocks are to be asked for, in this order, so that some are read at a time."""
+        self._coming = [span.key for span in spans if span is not None]
+        self._read = {}
+
     def block(self, key: int) -> Columns:
-        """Raises Missing, Damaged."""
-        with self._database.reading() as db:
-            return Tables(db, self._series).block(key)
+        """What a block holds, which never changes. Raises Missing, Damaged."""
+        if key not in self._read:
+            self._read_on(key)
+        if key not in self._read:
+            raise Missing(f"there is no block {key}")
+        return self._read.pop(key).columns()
+
+    def _read_on(self, key: int) -> None:
+        while self._coming and self._coming[0] != key:
+            self._coming.pop(0)
+        keys, self._coming = self._coming[:_AHEAD] or [key], self._coming[_AHEAD:]
+        with self._engine.reading(self._series) as rows:
+            self._read = {block.span.key: block for block in rows.blocks_there(keys)}
 
     def meet(self, points: Columns, terms: Terms, *, rewrites: bool = False) -> Receipt:
         """What a write would do. Raises Changed, Conflict, OverQuota, Missing, Damaged."""
-        with self._database.reading() as db:
-            rows = Tables(db, self._series)
+        with self._engine.reading(self._series) as rows:
             check(rows, terms)
             state = rows.state()
             found = _met(rows, points, terms)
@@ -86,10 +104,12 @@ class Merge:
         """Pack the stretches that are not packed yet. Raises Conflict, Damaged."""
         if self._terms.on_conflict == ERROR:
             self._standing.meet(self._points, self._terms)
-        for stretch in stretches(self._standing.spans(self._points), self._points):
-            if stretch not in self._stage:
-                with suppress(Missing):  # the block was changed meanwhile, and with it the stretch
-                    self._stage.pack(stretch, self._steps(stretch, self._standing.block))
+        wanted = stretches(self._standing.spans(self._points), self._points)
+        missing = [stretch for stretch in wanted if stretch not in self._stage]
+        self._standing.expect(stretch.span for stretch in missing)
+        for stretch in missing:
+            with suppress(Missing):  # the block was changed meanwhile, and with it the stretch
+                self._stage.pack(stretch, self._steps(stretch, self._standing.block))
         self._stage.flush()
 
     def store(self, rows: Tables, now: float, most: float) -> Receipt:
@@ -131,10 +151,12 @@ class Replacement:
 
     def prepare(self) -> None:
         """Count how the points meet the blocks. Raises Missing."""
-        for span in self._standing.spans(self._points):
-            if span.key not in self._met:
-                with suppress(Missing, Damaged):  # it was changed meanwhile, or is met by nothing
-                    self._met[span.key] = self._count(self._standing.block(span.key))
+        spans = self._standing.spans(self._points)
+        missing = [span for span in spans if span.key not in self._met]
+        self._standing.expect(missing)
+        for span in missing:
+            with suppress(Missing, Damaged):  # it was changed meanwhile, or is met by nothing
+                self._met[span.key] = self._count(self._standing.block(span.key))
 
     def store(self, rows: Tables, now: float, most: float) -> Receipt:
         """Replace all, where at most so many blocks have changed. Raises Stale."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable
 from typing import Generic, TypeVar
 
-from timetric.server.storage.epoch import Epoch
+from timetric.server.storage.sql import Epoch
 
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")

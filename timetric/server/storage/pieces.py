@@ -10,19 +10,18 @@ import numpy as np
 from timetric.server.blocks import SIZE, merge
 from timetric.server.columns import EMPTY, Columns, from_points
 from timetric.server.storage import Rewritten, Series, Window
-from timetric.server.storage.database import Database
+from timetric.server.storage.engine import Engine
 from timetric.server.storage.parcel import Span
 from timetric.server.storage.tables import Tables
 
 _PIECE = 16  # blocks a piece
 
 
-def read(database: Database, series: Series, window: Window) -> Iterator[Columns]:
+def read(engine: Engine, series: Series, window: Window) -> Iterator[Columns]:
     """The points of the window. Raises Rewritten, Damaged."""
     generation = None
     while window.start < window.end and window.limit != 0:
-        with database.reading() as db:
-            rows = Tables(db, series.key)
+        with engine.reading(series.key) as rows:
             seen, generation = generation, rows.state().generation
             piece = Piece(rows, window)
         if seen not in (None, generation):
@@ -67,11 +66,11 @@ class Piece:
         return self._asked._replace(start=self._end, limit=limit)
 
 
-def cut(database: Database, series: Series, window: Window) -> float | None:
+def cut(engine: Engine, series: Series, window: Window) -> float | None:
     """The instant of the last point within the window's limit, where it leaves some out."""
-    with database.reading() as db:
-        near, left = _pass_blocks(Tables(db, series.key), window)
-    pieces = [piece.t for piece in read(database, series, near._replace(limit=left + 1))]
+    with engine.reading(series.key) as rows:
+        near, left = _pass_blocks(rows, window)
+    pieces = [piece.t for piece in read(engine, series, near._replace(limit=left + 1))]
     t = np.concatenate([EMPTY.t, *pieces])
     return float(t[left - 1]) if len(t) > left else None
 

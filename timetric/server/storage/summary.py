@@ -13,7 +13,7 @@ from timetric.server.aggregates import Aggregation, Partials, Summaries
 from timetric.server.blocks import merge
 from timetric.server.columns import EMPTY, Columns, from_points
 from timetric.server.storage import Rewritten, Series, Window
-from timetric.server.storage.database import Database
+from timetric.server.storage.engine import Engine
 from timetric.server.storage.tables import Head, Packed, Tables
 
 _MOST = 256  # blocks a piece of a read,
@@ -24,12 +24,12 @@ _HELPERS = ThreadPoolExecutor(thread_name_prefix="decoding")
 
 
 def aggregate(
-    database: Database, series: Series, window: Window, aggregation: Aggregation
+    engine: Engine, series: Series, window: Window, aggregation: Aggregation
 ) -> Iterator[Columns]:
     """The buckets of a window, each whole, in reading order and pieces; its limit counts them."""
     left = math.inf if window.limit is None else window.limit
     order = slice(None, None, -1 if window.descending else 1)
-    for partials in _whole(database, series, window, aggregation):
+    for partials in _whole(engine, series, window, aggregation):
         t, v = aggregation.result(partials)
         cut = slice(min(left, len(t)))
         left -= len(t)
@@ -40,14 +40,14 @@ def aggregate(
 
 
 def _whole(
-    database: Database, series: Series, window: Window, aggregation: Aggregation
+    engine: Engine, series: Series, window: Window, aggregation: Aggregation
 ) -> Iterator[Partials]:
     """Pieces of the answer; a bucket that the next piece may have more of is held back."""
     done, last = slice(-1), slice(-1, None)
     if window.descending:
         done, last = slice(1, None), slice(1)
     held = aggregation.nothing()
-    for partials in _pieces(database, series, window, aggregation):
+    for partials in _pieces(engine, series, window, aggregation):
         found = aggregation.together([held, *partials])
         held = found.cut(last)
         yield found.cut(done)
@@ -55,13 +55,12 @@ def _whole(
 
 
 def _pieces(
-    database: Database, series: Series, window: Window, aggregation: Aggregation
+    engine: Engine, series: Series, window: Window, aggregation: Aggregation
 ) -> Iterator[list[Partials]]:
     """Each is read in a short transaction of its own. Raises Rewritten, Damaged."""
     generation = None
     while window.start < window.end:
-        with database.reading() as db:
-            rows = Tables(db, series.key)
+        with engine.reading(series.key) as rows:
             seen, generation = generation, rows.state().generation
             survey = Survey(rows, window, aggregation)
         if seen not in (None, generation):
@@ -83,7 +82,8 @@ class Survey:
             window = _up_to(window, heads[-1])
         tail = from_points((row.t, row.value) for row in rows.tail(window.start, window.end))
         order = slice(None, None, -1 if window.descending else 1)
-        keys, *columns = np.array(heads, np.float64).reshape(-1, 8)[order].T
+        keys = np.array([head[0] for head in heads], np.int64)[order]
+        columns = np.array([head[1:] for head in heads], np.float64).reshape(-1, 7)[order].T
         runs = Summaries(*columns)
         touched = np.searchsorted(tail.t, runs.first) < np.searchsorted(tail.t, runs.final, "right")
         runs.forget(touched | (runs.first < window.start) | (runs.final >= window.end))
@@ -94,7 +94,7 @@ class Survey:
         self._reached, self._tail = window, tail
         self._runs = runs.among(kept & told)
         needed = kept & ~told
-        self._blocks = [rows.packed_block(int(key)) for key in keys[needed]]
+        self._blocks = rows.packed_blocks(keys[needed].tolist())
         self._touched = touched[needed]
 
     def partials(self) -> list[Partials]:

@@ -7,65 +7,67 @@ process it comes to, and whatever became of the first one's reply.
 from __future__ import annotations
 
 import json
-import sqlite3
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Generic, Protocol, TypeVar
 
 from timetric.server.receipt import Key, Receipt, Terms
-from timetric.server.storage import Busy, Changed, Missing, Reused, Series
-from timetric.server.storage.database import Database
+from timetric.server.storage import Busy, Changed, Missing, Reused
+from timetric.server.storage.engine import Scope
 from timetric.server.storage.tables import Tables
 
 _DAY = 86400.0
-_KEPT = 30 * _DAY  # seconds that a receipt is remembered
-_AT_ONCE = 10  # expired ones that go with each new one
+#: Seconds that a receipt is remembered.
+KEPT = 30 * _DAY
 _PATIENCE = 10.0  # seconds that a repeat waits for the first
 
-_FIND = """SELECT meaning, receipt FROM receipts
-    WHERE owner = ? AND series = ? AND key = ? AND expires > ?"""
+#: What a store keeps of a key's write: a digest of what it means, and its receipt as text.
+Stored = tuple[bytes, str]
+
+#: A transaction of an engine's.
+Tx = TypeVar("Tx")
+ReadTx = TypeVar("ReadTx", contravariant=True)
 
 
-#: Where a key belongs to: a user, and the ID of a series, or "" where series are made.
-Scope = tuple[int, str]
+class Receipts(Protocol[ReadTx]):
+    """Where an engine keeps receipts. ``now`` is when they are asked for; expired ones are gone."""
+
+    def find(self, scope: Scope, key: str, now: float) -> Stored | None:
+        """What is kept under a key, outside of any transaction."""
+
+    def claim(self, db: ReadTx, scope: Scope, key: str, now: float) -> Stored | None:
+        """The same within a write; where there is nothing, no other write comes by it now."""
+
+    def keep(self, db: ReadTx, scope: Scope, key: str, stored: Stored, now: float) -> None:
+        """Keep a receipt for 30 days."""
 
 
-def scope_of(series: Series) -> Scope:
-    """That of writes to a series."""
-    return series.owner.key, series.id
+class Writer(Generic[Tx]):
+    """Gives writes of one engine their keys."""
 
-
-class Writer:
-    """Commits the writes of a database."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
+    def __init__(self, receipts: Receipts[Tx]) -> None:
+        self._receipts = receipts
         self._turns = Turns()
 
-    def write(
-        self,
-        scope: Scope,
-        terms: Terms,
-        now: float,
-        job: Callable[[sqlite3.Connection], Receipt],
-        *,
-        amends: bool = False,
-    ) -> Receipt:
-        """The job's receipt, or that of the first write with this key. Raises Reused."""
+    def keyed(
+        self, scope: Scope, terms: Terms, now: float, job: Callable[[Tx], Receipt]
+    ) -> Callable[[Tx], Receipt]:
+        """The job, which finds the receipt of the first write with its key. Raises Reused."""
         if terms.key is None:
-            return self._database.write(job, amends=amends)
+            return job
         key = terms.key
 
-        def once(db: sqlite3.Connection) -> Receipt:
-            row = db.execute(_FIND, (*scope, key.text, now)).fetchone()
-            if row is not None:
-                return _of(row, key)
+        def once(db: Tx) -> Receipt:
+            stored = self._receipts.claim(db, scope, key.text, now)
+            if stored is not None:
+                return _of(stored, key)
             receipt = job(db)
             if not terms.dry_run:
-                _remember(db, scope, key, receipt, now)
+                self._receipts.keep(db, scope, key.text, (key.meaning, json.dumps(receipt)), now)
             return receipt
 
-        return self._database.write(once, amends=amends)
+        return once
 
     def once(self, scope: Scope, terms: Terms, now: float, do: Callable[[], Receipt]) -> Receipt:
         """Do what takes long, unless it was done with this key; a repeat waits for the first.
@@ -75,15 +77,15 @@ class Writer:
         if terms.key is None:
             return do()
         with self._turns.turn((*scope, terms.key.text)):
-            row = self._database.row(_FIND, (*scope, terms.key.text, now))
-            return do() if row is None else _of(row, terms.key)
+            stored = self._receipts.find(scope, terms.key.text, now)
+            return do() if stored is None else _of(stored, terms.key)
 
     def receipt(self, scope: Scope, key: str, now: float) -> Receipt:
         """Raises Missing."""
-        row = self._database.row(_FIND, (*scope, key, now))
-        if row is None:
+        stored = self._receipts.find(scope, key, now)
+        if stored is None:
             raise Missing("no write with this key is stored")
-        return _receipt(row[1])
+        return _receipt(stored[1])
 
 
 class Turns:
@@ -108,21 +110,14 @@ class Turns:
                 self._changed.notify_all()
 
 
-def on_terms(
-    db: sqlite3.Connection, series: int, terms: Terms, job: Callable[[Tables], Receipt]
-) -> Receipt:
+def on_terms(rows: Tables, terms: Terms, job: Callable[[Tables], Receipt]) -> Receipt:
     """Do a job if the series is of the version that is asked for. Raises Changed, Missing."""
-    rows = Tables(db, series)
     if terms.versions is not None:
         check(rows, terms)
     if not terms.dry_run:
         return job(rows)
-    db.execute("SAVEPOINT tried")
-    try:  # whatever comes of it, it is undone
+    with rows.tried():
         receipt = job(rows)
-    finally:
-        db.execute("ROLLBACK TO tried")
-        db.execute("RELEASE tried")
     return receipt._replace(version=rows.state().version)
 
 
@@ -133,22 +128,9 @@ def check(rows: Tables, terms: Terms) -> None:
         raise Changed(f"the series has changed: its version is {state.version} now")
 
 
-def _remember(db: sqlite3.Connection, scope: Scope, key: Key, receipt: Receipt, now: float) -> None:
-    db.execute(
-        "DELETE FROM receipts WHERE (owner, series, key) IN"
-        " (SELECT owner, series, key FROM receipts WHERE expires <= ? ORDER BY expires LIMIT ?)",
-        (now, _AT_ONCE),
-    )
-    db.execute(
-        "INSERT OR REPLACE INTO receipts(owner, series, key, meaning, receipt, expires)"
-        " VALUES (?, ?, ?, ?, ?, ?)",
-        (*scope, key.text, key.meaning, json.dumps(receipt), now + _KEPT),
-    )
-
-
-def _of(row: tuple[bytes, str], key: Key) -> Receipt:
+def _of(stored: Stored, key: Key) -> Receipt:
     """The receipt of the first write with a key. Raises Reused."""
-    meaning, receipt = row
+    meaning, receipt = stored
     if meaning != key.meaning:
         raise Reused("the Idempotency-Key belongs to another write")
     return _receipt(receipt)

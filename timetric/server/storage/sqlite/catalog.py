@@ -12,26 +12,27 @@ from timetric.server.columns import Columns
 from timetric.server.metadata import Metadata
 from timetric.server.receipt import Receipt, Terms
 from timetric.server.storage import Found, Missing, Search, Series, SlugTaken, User
-from timetric.server.storage.bodies import sweep
-from timetric.server.storage.database import Database
 from timetric.server.storage.history import History
-from timetric.server.storage.quota import check_first_points, check_series
-from timetric.server.storage.rows import insert
-from timetric.server.storage.sqlite_search import count_tags, find
+from timetric.server.storage.sql.rows import insert
+from timetric.server.storage.sqlite.database import Database
+from timetric.server.storage.sqlite.engine import SqliteEngine
+from timetric.server.storage.sqlite.quota import check_first_points, check_series
+from timetric.server.storage.sqlite.search import count_tags, find
+from timetric.server.storage.sqlite.tables import SqliteTables
 from timetric.server.storage.tables import Tables
-from timetric.server.storage.writer import Writer, check, on_terms, scope_of
+from timetric.server.storage.writer import check
 
 _SERIES = """SELECT series.key, id, users.key, users.name, title, caption, description, tags, unit,
     source, source_url, latitude, longitude, public, slug, series.created, updated, points, version,
     generation FROM series JOIN users ON users.key = series.owner"""
 
 
-class Catalog:
-    """All series of a database."""
+class SqliteCatalog:
+    """The Catalog of one SQLite file."""
 
-    def __init__(self, database: Database, writer: Writer, history: History) -> None:
+    def __init__(self, database: Database, engine: SqliteEngine, history: History) -> None:
         self._database = database
-        self._writer = writer
+        self._engine = engine
         self._history = history
 
     def create(
@@ -44,15 +45,15 @@ class Catalog:
             if terms.dry_run:
                 self._check(owner, metadata, size)
                 return receipt._replace(made=None, version=0)
-            with self._history.first_points(points) as put:
+            with self._history.first_points(points) as (put, _):
 
                 def job(db: sqlite3.Connection) -> Receipt:
-                    put(Tables(db, _insert(db, id, owner, metadata, receipt.version, now)))
+                    put(SqliteTables(db, _insert(db, id, owner, metadata, receipt.version, now)))
                     return receipt
 
-                return self._writer.write(scope, terms, now, job, amends=True)
+                return self._engine.commit(scope, terms, now, job, amends=True)
 
-        return self._writer.once(scope, terms, now, make)
+        return self._engine.once(scope, terms, now, make)
 
     def _check(self, owner: User, metadata: Metadata, points: int) -> None:
         """Whether such a series may be made. Raises OverQuota, SlugTaken, Missing."""
@@ -73,6 +74,11 @@ class Catalog:
             total, keys = find(db, search)
             return Found(total, [_found(db, key) for key in keys])
 
+    def after(self, id: str, most: int) -> list[Series]:
+        """Up to so many series of all users, sorted by ID, whose IDs come after this one."""
+        rows = self._database.rows(f"{_SERIES} WHERE id > ? ORDER BY id LIMIT ?", (id, most))
+        return [_series(row) for row in rows]
+
     def tags(self, asked: tuple[User | None, int]) -> list[tuple[str, int]]:
         """Those that a viewer may find, so many."""
         with self._database.reading() as db:
@@ -80,7 +86,7 @@ class Catalog:
 
     def amend(self, series: Series, changes: Mapping[str, Any], now: float, terms: Terms) -> Series:
         def job(db: sqlite3.Connection) -> Series:
-            rows = Tables(db, series.key)
+            rows = SqliteTables(db, series.key)
             check(rows, terms)
             old = _found(db, series.key)
             metadata = dataclasses.replace(old.metadata, **changes)
@@ -105,11 +111,8 @@ class Catalog:
             rows.drop()
             return Receipt(removed=state.points, version=state.version + 1)
 
-        def job(db: sqlite3.Connection) -> Receipt:
-            return on_terms(db, series.key, terms, remove)
-
-        receipt = self._writer.write(scope_of(series), terms, now, job, amends=True)
-        sweep(self._database)
+        receipt = self._engine.write_to(series, terms, now, remove, amends=True)
+        self._engine.sweep()
         return receipt
 
 
@@ -125,7 +128,7 @@ def _insert(
         " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
     )
     row = (id, owner.key, *_fields(metadata), now, now, version)
-    return insert(db, f"there is a series {id} already", statement, row)
+    return insert(db, f"there is a series {id} already", statement, row).lastrowid or 0
 
 
 def _check_slug(db: sqlite3.Connection, owner: User, slug: str | None) -> None:

@@ -1,9 +1,9 @@
-"""Users, and what lets them in, in SQLite."""
+"""Users, and what lets them in, in an SQL database of any engine."""
 
 from __future__ import annotations
 
-import sqlite3
-from typing import Any
+import secrets
+from typing import Any, Protocol
 
 from timetric.server.storage import (
     Account,
@@ -16,44 +16,52 @@ from timetric.server.storage import (
     User,
 )
 from timetric.server.storage.accounts import UNLIMITED
-from timetric.server.storage.bodies import sweep
-from timetric.server.storage.database import Database
 from timetric.server.storage.known import Known
-from timetric.server.storage.rows import change, found, insert, prune
-from timetric.server.storage.tables import Tables
+from timetric.server.storage.sql import Sql, SqlDatabase
+from timetric.server.storage.sql.rows import change, found, insert, prune
 
 _ACCOUNT = """SELECT created, disabled, password IS NOT NULL, most_series, most_points
     FROM users WHERE key = ?"""
-_BELONGINGS = """SELECT
-    (SELECT count(*) FROM series WHERE owner = ?1),
-    (SELECT coalesce(sum(points), 0) FROM series WHERE owner = ?1),
-    (SELECT count(*) FROM tokens WHERE owner = ?1),
-    (SELECT count(*) FROM applications WHERE owner = ?1)"""
+_ENTRANCES = """SELECT (SELECT count(*) FROM tokens WHERE owner = ?),
+    (SELECT count(*) FROM applications WHERE owner = ?)"""
 _TOKENS = """SELECT users.key, users.name, tokens.key, tokens.name, digest, tokens.created,
     read_only, expires, last_used FROM tokens JOIN users ON users.key = owner"""
-_LINK = """SELECT users.key, users.name FROM links JOIN users ON users.key = user
+_LINK = """SELECT users.key, users.name FROM links JOIN users ON users.key = "user"
     WHERE digest = ? AND expires > ? AND NOT disabled"""
 _SESSIONS = """SELECT users.key, users.name, sessions.key, sessions.created, last_seen, agent,
-    address FROM sessions JOIN users ON users.key = user"""
+    address FROM sessions JOIN users ON users.key = "user" """
 
-#: Takes away what is a user's, and at last the user.
+#: Takes away what is a user's, after the series, and at last the user.
 _REMOVE = (
-    "DELETE FROM series WHERE owner = ?",
     "DELETE FROM tokens WHERE owner = ?",
-    "DELETE FROM request_tokens WHERE user = ?",
-    "DELETE FROM access_tokens WHERE user = ?",
+    'DELETE FROM request_tokens WHERE "user" = ?',
+    'DELETE FROM access_tokens WHERE "user" = ?',
     "DELETE FROM applications WHERE owner = ?",
-    "DELETE FROM links WHERE user = ?",
-    "DELETE FROM sessions WHERE user = ?",
+    'DELETE FROM links WHERE "user" = ?',
+    'DELETE FROM sessions WHERE "user" = ?',
     "DELETE FROM users WHERE key = ?",
 )
 
 
-class SqliteAccounts:
+class Holdings(Protocol):
+    """What a user has, as an engine keeps series and points."""
+
+    def count(self, owner: User) -> tuple[int, int]:
+        """How many series, and how many points in all of them."""
+
+    def drop(self, db: Any, owner: User) -> None:
+        """Take the series away, within a job of ``SqlDatabase.write``, as a part of that."""
+
+    def sweep(self) -> None:
+        """Take away what is left of their points, after it."""
+
+
+class SqlAccounts:
     """The Accounts of a database."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: SqlDatabase, holdings: Holdings) -> None:
         self._database = database
+        self._holdings = holdings
         self._known_tokens = Known(database.epoch, self._token)
 
     # users
@@ -61,18 +69,24 @@ class SqliteAccounts:
     def add_user(
         self, name: str, created: float, password: str | None = None, quota: Quota = UNLIMITED
     ) -> User:
-        def job(db: sqlite3.Connection) -> User:
+        def job(db: Sql) -> User:
             # Names that differ only in case could be taken for each other.
-            statement = "SELECT name FROM users WHERE name = ? COLLATE NOCASE"
-            for (other,) in db.execute(statement, (name,)):
+            statement = "SELECT name FROM users WHERE lower(name) = lower(?)"
+            for (other,) in db.execute(statement, (name,)).fetchall():
                 raise Taken(f"there is a user {other!r} already")
             # A drawn key, so that that of one who was removed never becomes another's.
-            row = db.execute(
+            user = User(secrets.randbits(63), name)
+            statement = (
                 "INSERT INTO users(key, name, created, password, most_series, most_points)"
-                " VALUES (random() & 0x7fffffffffffffff, ?, ?, ?, ?, ?)",
-                (name, created, password, *quota),
+                " VALUES (?, ?, ?, ?, ?, ?)"
             )
-            return User(row.lastrowid or 0, name)
+            insert(
+                db,
+                f"there is a user {name!r} already",
+                statement,
+                (*user, created, password, *quota),
+            )
+            return user
 
         return self._database.write(job)
 
@@ -94,7 +108,7 @@ class SqliteAccounts:
         return None if row is None else row[0]
 
     def set_password(self, user: User, password: str, keep: bytes | None = None) -> None:
-        def job(db: sqlite3.Connection) -> None:
+        def job(db: Sql) -> None:
             statement = "UPDATE users SET password = ? WHERE key = ?"
             change(db, statement, (password, user.key), _no_user(user))
             _end_sessions(db, user, keep)
@@ -110,19 +124,18 @@ class SqliteAccounts:
         self._change(statement, (*quota, user.key), _no_user(user))
 
     def belongings(self, user: User) -> Belongings:
-        return Belongings(*self._database.row(_BELONGINGS, (user.key,)))
+        entrances = self._database.row(_ENTRANCES, (user.key, user.key))
+        return Belongings(*self._holdings.count(user), *entrances)
 
     def remove_user(self, user: User) -> None:
-        def job(db: sqlite3.Connection) -> None:
-            series = db.execute("SELECT key FROM series WHERE owner = ?", (user.key,)).fetchall()
-            for (key,) in series:
-                Tables(db, key).drop_all()
+        def job(db: Sql) -> None:
+            self._holdings.drop(db, user)
             for statement in _REMOVE[:-1]:
                 db.execute(statement, (user.key,))
             change(db, _REMOVE[-1], (user.key,), _no_user(user))
 
         self._database.write(job)
-        sweep(self._database)
+        self._holdings.sweep()
 
     # API tokens
 
@@ -137,7 +150,7 @@ class SqliteAccounts:
         read_only: bool = False,
         expires: float | None = None,
     ) -> Token:
-        def job(db: sqlite3.Connection) -> Token:
+        def job(db: Sql) -> Token:
             statement = (
                 "INSERT INTO tokens(key, name, owner, digest, created, read_only, expires)"
                 " VALUES (?, ?, ?, ?, ?, ?, ?)"
@@ -175,8 +188,10 @@ class SqliteAccounts:
     # browsers
 
     def put_link(self, user: User, digest: bytes, expires: float) -> None:
-        def job(db: sqlite3.Connection) -> None:
-            db.execute("INSERT OR REPLACE INTO links VALUES (?, ?, ?)", (user.key, digest, expires))
+        def job(db: Sql) -> None:
+            db.execute('DELETE FROM links WHERE "user" = ?', (user.key,))
+            statement = 'INSERT INTO links("user", digest, expires) VALUES (?, ?, ?)'
+            db.execute(statement, (user.key, digest, expires))
 
         self._database.write(job)
 
@@ -184,7 +199,7 @@ class SqliteAccounts:
         return _link(self._database.row(_LINK, (digest, now)))
 
     def sign_in(self, link: bytes, opening: Opening) -> User:
-        def job(db: sqlite3.Connection) -> User:
+        def job(db: Sql) -> User:
             user = _link(db.execute(_LINK, (link, opening.now)).fetchone())
             db.execute("DELETE FROM links WHERE digest = ?", (link,))
             _open(db, user, opening)
@@ -193,7 +208,7 @@ class SqliteAccounts:
         return self._database.write(job)
 
     def open_session(self, user: User, opening: Opening, password: str) -> None:
-        def job(db: sqlite3.Connection) -> None:
+        def job(db: Sql) -> None:
             statement = "SELECT 1 FROM users WHERE key = ? AND password = ? AND NOT disabled"
             row = db.execute(statement, (user.key, password)).fetchone()
             found(row, f"nobody signs in as {user.name!r} with this password any more")
@@ -212,21 +227,20 @@ class SqliteAccounts:
 
     def sessions_of(self, user: User, now: float) -> list[Session]:
         statement = (
-            f"{_SESSIONS} WHERE user = ? AND expires > ?"
+            f'{_SESSIONS} WHERE "user" = ? AND expires > ?'
             " ORDER BY last_seen DESC, sessions.created DESC"
         )
         return [_session(*row) for row in self._rows(statement, user.key, now)]
 
     def end_session(self, user: User, key: int) -> None:
-        statement = "DELETE FROM sessions WHERE key = ? AND user = ?"
+        statement = 'DELETE FROM sessions WHERE key = ? AND "user" = ?'
         self._change(statement, (key, user.key), f"{user.name} has no such session")
 
     def end_sessions(self, user: User, keep: bytes | None = None) -> None:
         self._database.write(lambda db: _end_sessions(db, user, keep))
 
     def _rows(self, statement: str, *values: object) -> list[Any]:
-        with self._database.reading() as db:
-            return db.execute(statement, values).fetchall()
+        return self._database.rows(statement, values)
 
     def _change(self, statement: str, values: tuple[object, ...], missing: str) -> None:
         self._database.write(lambda db: change(db, statement, values, missing))
@@ -234,10 +248,10 @@ class SqliteAccounts:
     def _note(self, statement: str, *values: object) -> None:
         """Note what nobody is let in or refused by."""
 
-        def job(db: sqlite3.Connection) -> None:
+        def job(db: Sql) -> None:
             db.execute(statement, values)
 
-        self._database.write(job, amends=False)
+        self._database.note(job)
 
 
 def _no_user(user: User) -> str:
@@ -258,16 +272,17 @@ def _session(user_key: int, user_name: str, key: int, *rest: Any) -> Session:
     return Session(key, User(user_key, user_name), *rest)
 
 
-def _open(db: sqlite3.Connection, user: User, opening: Opening) -> None:
+def _open(db: Sql, user: User, opening: Opening) -> None:
     digest, now, expires, agent, address, old = opening
     prune(db, "sessions", "key", now)
     db.execute("DELETE FROM sessions WHERE digest = ?", (old,))
     db.execute(
-        "INSERT INTO sessions(digest, user, created, last_seen, expires, agent, address)"
+        'INSERT INTO sessions(digest, "user", created, last_seen, expires, agent, address)'
         " VALUES (?, ?, ?, ?, ?, ?, ?)",
         (digest, user.key, now, now, expires, agent, address),
     )
 
 
-def _end_sessions(db: sqlite3.Connection, user: User, keep: bytes | None) -> None:
-    db.execute("DELETE FROM sessions WHERE user = ? AND digest IS NOT ?", (user.key, keep))
+def _end_sessions(db: Sql, user: User, keep: bytes | None) -> None:
+    statement = 'DELETE FROM sessions WHERE "user" = ? AND digest <> ?'
+    db.execute(statement, (user.key, keep or b""))

@@ -1,8 +1,7 @@
-"""Applications, and what users grant to them, in SQLite."""
+"""Applications, and what users grant to them, in an SQL database."""
 
 from __future__ import annotations
 
-import sqlite3
 from typing import Any
 
 from timetric.server.storage import (
@@ -13,8 +12,8 @@ from timetric.server.storage import (
     Taken,
     User,
 )
-from timetric.server.storage.database import Database
-from timetric.server.storage.rows import change, found, insert, prune
+from timetric.server.storage.sql import Sql, SqlDatabase
+from timetric.server.storage.sql.rows import change, found, insert, prune
 
 _APPLICATION = """application.key, application.name, owner.key, owner.name, application.callback,
     predates_1_0a, application.created, application.read_only, application.expires"""
@@ -25,19 +24,19 @@ _ITS_APPLICATION = (
 _APPLICATIONS = f"SELECT {_APPLICATION} FROM applications AS application {_OWNER}"
 _REQUEST_TOKENS = f"""SELECT {_APPLICATION}, token.key, token.callback, needs_verifier,
     token.expires, users.key, users.name FROM request_tokens AS token {_ITS_APPLICATION}
-    LEFT JOIN users ON users.key = token.user"""
+    LEFT JOIN users ON users.key = token."user" """
 _ACCESS_TOKENS = f"""SELECT {_APPLICATION}, token.key, users.key, users.name, token.created,
     token.last_used FROM access_tokens AS token {_ITS_APPLICATION}
-    JOIN users ON users.key = token.user"""
+    JOIN users ON users.key = token."user" """
 
 #: Who is disabled, or whose application's owner is, is let in by no token.
-_LIVE = "NOT owner.disabled AND NOT coalesce(users.disabled, 0)"
+_LIVE = "NOT owner.disabled AND NOT coalesce(users.disabled, FALSE)"
 
 
-class SqliteGrants:
+class SqlGrants:
     """The Grants of a database."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: SqlDatabase) -> None:
         self._database = database
 
     # applications
@@ -45,7 +44,7 @@ class SqliteGrants:
     def add_application(self, application: Application) -> None:
         key, name, owner, *rest = application
 
-        def job(db: sqlite3.Connection) -> None:
+        def job(db: Sql) -> None:
             insert(
                 db,
                 f"{owner.name} has an application {name!r} already",
@@ -87,12 +86,12 @@ class SqliteGrants:
     def add_request_token(self, token: RequestToken, now: float) -> None:
         row = (token.key, token.application.key, *token[2:5], token.user and token.user.key)
 
-        def job(db: sqlite3.Connection) -> None:
+        def job(db: Sql) -> None:
             prune(db, "request_tokens", "key", now)
             _insert_token(
                 db,
                 "INSERT INTO request_tokens(key, application, callback, needs_verifier, expires,"
-                " user) VALUES (?, ?, ?, ?, ?, ?)",
+                ' "user") VALUES (?, ?, ?, ?, ?, ?)',
                 row,
             )
 
@@ -105,11 +104,11 @@ class SqliteGrants:
         return _request_token(*found(row, "there is no such request token"))
 
     def authorize(self, key: str, user: User, now: float) -> RequestToken:
-        def job(db: sqlite3.Connection) -> RequestToken:
+        def job(db: Sql) -> RequestToken:
             bound = db.execute(
-                "UPDATE request_tokens SET user = ?1 WHERE key = ?2 AND expires > ?3"
-                " AND (user IS NULL OR user = ?1)",
-                (user.key, key, now),
+                'UPDATE request_tokens SET "user" = ? WHERE key = ? AND expires > ?'
+                ' AND ("user" IS NULL OR "user" = ?)',
+                (user.key, key, now, user.key),
             )
             if not bound.rowcount:
                 raise Missing("there is no such request token to authorize")
@@ -120,21 +119,21 @@ class SqliteGrants:
 
     def deny(self, key: str, user: User, now: float) -> None:
         self._change(
-            "DELETE FROM request_tokens WHERE key = ? AND (user IS NULL OR user = ?)"
+            'DELETE FROM request_tokens WHERE key = ? AND ("user" IS NULL OR "user" = ?)'
             " AND expires > ?",
             (key, user.key, now),
             "there is no such request token to deny",
         )
 
     def count_wrong_verifier(self, key: str, most: int) -> None:
-        def job(db: sqlite3.Connection) -> None:
+        def job(db: Sql) -> None:
             db.execute("UPDATE request_tokens SET wrong = wrong + 1 WHERE key = ?", (key,))
             db.execute("DELETE FROM request_tokens WHERE key = ? AND wrong >= ?", (key, most))
 
         self._database.write(job)
 
     def exchange(self, key: str, access_key: str, now: float) -> AccessToken:
-        def job(db: sqlite3.Connection) -> AccessToken:
+        def job(db: Sql) -> AccessToken:
             statement = f"{_REQUEST_TOKENS} WHERE token.key = ? AND token.expires > ? AND {_LIVE}"
             row = db.execute(statement, (key, now)).fetchone()
             request = _request_token(*found(row, "there is no such request token"))
@@ -158,7 +157,7 @@ class SqliteGrants:
 
     def access_tokens_of(self, user: User) -> list[AccessToken]:
         statement = (
-            f"{_ACCESS_TOKENS} WHERE token.user = ? ORDER BY application.name, token.created"
+            f'{_ACCESS_TOKENS} WHERE token."user" = ? ORDER BY application.name, token.created'
         )
         return [_access_token(*row) for row in self._rows(statement, user.key)]
 
@@ -175,34 +174,35 @@ class SqliteGrants:
 
     def revoke_own_access_token(self, user: User, key: str) -> None:
         self._change(
-            "DELETE FROM access_tokens WHERE key = ? AND user = ?",
+            'DELETE FROM access_tokens WHERE key = ? AND "user" = ?',
             (key, user.key),
             f"{user.name} has authorized no token {key}",
         )
 
     def note_use(self, key: str, now: float) -> None:
-        def job(db: sqlite3.Connection) -> None:
+        def job(db: Sql) -> None:
             db.execute("UPDATE access_tokens SET last_used = ? WHERE key = ?", (now, key))
 
-        self._database.write(job, amends=False)
+        self._database.note(job)
 
     # nonces, and the key that secrets are derived from
 
     def spend(self, nonce: bytes, expires: float, now: float) -> None:
-        def job(db: sqlite3.Connection) -> None:
+        def job(db: Sql) -> None:
             prune(db, "nonces", "digest", now)
-            new = db.execute("INSERT OR IGNORE INTO nonces VALUES (?, ?)", (nonce, expires))
-            if not new.rowcount:
+            statement = "INSERT INTO nonces(digest, expires) VALUES (?, ?) ON CONFLICT DO NOTHING"
+            if not db.execute(statement, (nonce, expires)).rowcount:
                 raise Taken("the nonce was used before")
 
-        self._database.write(job)
+        self._database.note(job)
 
     def is_spent(self, nonce: bytes) -> bool:
         return self._row("SELECT 1 FROM nonces WHERE digest = ?", nonce) is not None
 
     def keep_fingerprint(self, fingerprint: bytes) -> bytes:
-        def job(db: sqlite3.Connection) -> bytes:
-            db.execute("INSERT OR IGNORE INTO fingerprint VALUES (1, ?)", (fingerprint,))
+        def job(db: Sql) -> bytes:
+            statement = "INSERT INTO fingerprint(key, digest) VALUES (1, ?) ON CONFLICT DO NOTHING"
+            db.execute(statement, (fingerprint,))
             (kept,) = db.execute("SELECT digest FROM fingerprint").fetchone()
             return bytes(kept)
 
@@ -215,14 +215,13 @@ class SqliteGrants:
     def forget_fingerprint(self) -> None:
         statement = "DELETE FROM fingerprint WHERE NOT EXISTS (SELECT 1 FROM applications)"
 
-        def job(db: sqlite3.Connection) -> None:
+        def job(db: Sql) -> None:
             db.execute(statement)
 
         self._database.write(job)
 
     def _rows(self, statement: str, *values: object) -> list[Any]:
-        with self._database.reading() as db:
-            return db.execute(statement, values).fetchall()
+        return self._database.rows(statement, values)
 
     def _change(self, statement: str, values: tuple[object, ...], missing: str) -> None:
         self._database.write(lambda db: change(db, statement, values, missing))
@@ -231,17 +230,17 @@ class SqliteGrants:
         return self._database.row(statement, values)
 
 
-def _insert_token(db: sqlite3.Connection, statement: str, row: tuple[object, ...]) -> None:
+def _insert_token(db: Sql, statement: str, row: tuple[object, ...]) -> None:
     try:
         db.execute(statement, row)
-    except sqlite3.IntegrityError as error:  # its application was removed meanwhile
+    except db.IntegrityError as error:  # its application was removed meanwhile
         raise Missing("there is no such application any more") from error
 
 
-def _insert_access_token(db: sqlite3.Connection, token: AccessToken) -> None:
+def _insert_access_token(db: Sql, token: AccessToken) -> None:
     _insert_token(
         db,
-        "INSERT INTO access_tokens(key, application, user, created) VALUES (?, ?, ?, ?)",
+        'INSERT INTO access_tokens(key, application, "user", created) VALUES (?, ?, ?, ?)',
         (token.key, token.application.key, token.user.key, token.created),
     )
 

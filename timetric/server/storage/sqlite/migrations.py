@@ -8,7 +8,7 @@ from pathlib import Path
 
 from timetric.server.blocks import SIZE
 from timetric.server.storage import StorageError
-from timetric.server.storage.tables import Tables
+from timetric.server.storage.sqlite.tables import SqliteTables
 from timetric.server.storage.tail import fold
 
 #: What makes a store of each version out of the one before it; a new file gets them all.
@@ -237,6 +237,6 @@ def _pack(db: sqlite3.Connection) -> None:
     """Version 1 kept all points as rows: pack the long series' rows into blocks."""
     long = db.execute("SELECT key FROM series WHERE tail >= ?", (SIZE,)).fetchall()
     for (key,) in long:
-        rows = Tables(db, key)
+        rows = SqliteTables(db, key)
         while rows.state().tail >= SIZE:
             fold(rows)

@@ -13,9 +13,10 @@ from collections.abc import Iterable
 from contextlib import suppress
 
 from timetric.server.blocks import Block
-from timetric.server.storage.database import Database
 from timetric.server.storage.errors import StorageError
-from timetric.server.storage.parcel import BATCH, Change, Packer, Parcel, Stretch
+from timetric.server.storage.parcel import BATCH
+from timetric.server.storage.sqlite.database import Database
+from timetric.server.storage.stage import Stage
 
 
 def put(db: sqlite3.Connection, blocks: Iterable[Block]) -> list[int]:
@@ -76,17 +77,13 @@ def sweep_some(db: sqlite3.Connection) -> None:
     adopt(db, keys)
 
 
-class Stage:
-    """The bytes that one write stores ahead: a parcel for each stretch of its points."""
+class SqliteStage(Stage):
+    """Stores bytes in small transactions, and claims them."""
 
     def __init__(self, database: Database) -> None:
+        super().__init__()
         self._database = database
-        self._packer = Packer(self._store)
-        self._parcels: dict[Stretch, Parcel] = {}
         self._keys: list[int] = []
-
-    def __enter__(self) -> Stage:
-        return self
 
     def __exit__(self, *_: object) -> None:
         """Release what was not put into blocks, and sweep.
@@ -96,20 +93,6 @@ class Stage:
         with suppress(StorageError):
             self._database.write(lambda db: release(db, self._keys), amends=False)
         sweep(self._database)
-
-    def __contains__(self, stretch: Stretch) -> bool:
-        return stretch in self._parcels
-
-    def __getitem__(self, stretch: Stretch) -> Parcel:
-        return self._parcels[stretch]
-
-    def pack(self, stretch: Stretch, steps: Iterable[Change]) -> None:
-        """Pack the steps of a stretch."""
-        self._parcels[stretch] = self._packer.pack(steps)
-
-    def flush(self) -> None:
-        """Store what has been packed."""
-        self._packer.flush()
 
     def _store(self, blocks: list[Block]) -> list[int]:
         keys = self._database.write(lambda db: put_claimed(db, blocks), amends=False)

@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import Any, TypeVar
 
 from timetric.server.storage import Damaged, Full, StorageError, Unavailable
-from timetric.server.storage.epoch import Epoch
+from timetric.server.storage.sqlite.epoch import Epoch
 
 T = TypeVar("T")
 
@@ -123,6 +123,15 @@ class Database:
         """
         with self._looking_up, self._lease() as db:
             return db.execute(statement, parameters).fetchone()
+
+    def rows(self, statement: str, parameters: tuple[object, ...]) -> list[Any]:
+        """All rows of one statement, which sees one state by itself."""
+        with self._lease() as db:
+            return db.execute(statement, parameters).fetchall()
+
+    def note(self, job: Callable[[sqlite3.Connection], T]) -> T:
+        """A write that amends nothing that is kept as Known."""
+        return self.write(job, amends=False)
 
     def write(self, job: Callable[[sqlite3.Connection], T], *, amends: bool = True) -> T:
         """Run ``job`` in a transaction that is alone with the store, and commit it.
