@@ -320,23 +320,9 @@ def test_imports_point_one_way() -> None:
 
 
 def same_room(found: Import) -> bool:
-    """Files of the storage room know each other, as far as test_engines_stand_apart lets them."""
+    """Files of the storage room know each other, as far as the engines stand apart."""
     room = "server.storage"
     return found.module.startswith(room) and ours(found.target).startswith(room)
-
-
-def test_engines_stand_apart() -> None:
-    """What all engines share knows none of them, and none knows another."""
-    engines = {"server.storage.sqlite", "server.storage.postgres"}
-    wrong = [
-        found
-        for found in IMPORTS
-        for engine in engines
-        if found.module.startswith("server.storage.")
-        and ours(found.target).startswith(engine)
-        and not found.module.startswith(engine)
-    ]
-    assert wrong == []
 
 
 def test_the_client_end_knows_nothing_of_the_service() -> None:
@@ -391,14 +377,14 @@ def test_only_the_storage_room_names_an_engine() -> None:
     assert [f for f in interface if ours(f.target) in room - INTERFACE] == []
 
 
+@pytest.mark.skipif(sys.version_info < (3, 10), reason="the service is of 3.10 and later")
 def test_what_the_engines_share_names_none_of_them() -> None:
-    """In the storage room a module's name says whose it is; the others are everybody's."""
-    owned = {"database": "sqlite", "migrations": "sqlite", "epoch": "sqlite"}
+    """In the storage room each engine has a room of its own; the rest is everybody's."""
     packages = {"sqlite3": "sqlite", "psycopg": "postgres"}
 
     def engine(module: str) -> str | None:
-        name = module.removeprefix("server.storage.")
-        return owned.get(name) or next((e for e in ENGINES if name.startswith(e)), None)
+        name = module.removeprefix("server.storage.").partition(".")[0]
+        return name if name in ENGINES else None
 
     room = [f for f in IMPORTS if f.module.startswith("server.storage.")]
     named = [(f, engine(ours(f.target)) or packages.get(outer(f.target))) for f in room]
