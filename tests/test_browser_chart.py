@@ -59,7 +59,7 @@ def test_a_zoom_brings_finer_points(service: Service, browser: Browser) -> None:
     chart = Chart(browser, f"{service.url}series/{make(service, 'Power', minutes())}/")
     start, end = chart.drawn()
     assert (start, round(end)) == (NOON - (SIZE - 1) * MINUTE, NOON)
-    assert "60,000 points" in chart.text("told-shown")
+    assert "60,000 numbers" in chart.text("told-shown")
     assert chart.point_at(0.5).startswith("mean ")
     from_time, to_time = chart.drag(0.4, 0.41)
     assert to_time - from_time == pytest.approx(0.01 * SIZE * MINUTE, rel=0.3)
@@ -93,7 +93,7 @@ def test_presets_end_with_the_latest_point(service: Service, browser: Browser) -
         assert end == NOON + 1
         assert end - start == days * DAY
         assert chart.pressed() == [name.capitalize()]
-    assert "60,000 points" in chart.text("told-shown")
+    assert "60,000 numbers" in chart.text("told-shown")
     assert chart.preset("all") == whole
     assert chart.pressed() == ["All"]
     assert chart.query == {}
@@ -229,7 +229,7 @@ def test_a_private_series_is_drawn_for_its_owner_only(service: Service, browser:
     chart = Chart(browser, f"{service.url}series/{public}/?compare={own}", lines=2)
     assert chart.lines() == ["Open", "Secret"]
     chart = Chart(browser, f"{service.url}series/{own}/")
-    assert "100 points" in chart.text("told-shown")
+    assert "100 numbers" in chart.text("told-shown")
     chart = Chart(browser, f"{service.url}series/{public}/")
     browser.driver.find_element("id", "compare-words").send_keys("secret")
     assert browser.shows("1 found")

@@ -14,8 +14,8 @@ const ChartTable = (() => {
     const found = ChartData.summary(table, ChartData.within(table, range));
     if (!found) return "no numbers";
     const value = (v) => ChartData.withUnit(ChartData.number(v), unit);
-    const points = found.numbers === 1 ? "1 point" : `${ChartData.count(found.numbers)} points`;
-    return `${points}, least ${value(found.minimum)}, mean ${value(ChartData.about(found.mean))}, `
+    const numbers = found.numbers === 1 ? "1 number" : `${ChartData.count(found.numbers)} numbers`;
+    return `${numbers}, least ${value(found.minimum)}, mean ${value(ChartData.about(found.mean))}, `
       + `greatest ${value(found.maximum)}`;
   }
 
