@@ -9,8 +9,10 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -21,7 +23,7 @@ from tests.service import Service, running_service
 from tests.test_serve import Machine, machine
 from tests.test_service_disk import damage
 from timetric.server.credentials import make_token
-from timetric.server.storage import Quota
+from timetric.server.storage import Quota, open_storage
 
 __all__ = ["machine"]  # a fixture
 
@@ -240,6 +242,17 @@ def test_a_running_services_store_is_well(machine: Machine, doctor: Doctor) -> N
     assert ("ok", "in use by nobody, of our version") in doctor.says("--data", str(machine.data))[
         "storage"
     ]
+
+
+def test_a_database_is_looked_at_and_not_changed(doctor: Doctor, postgres: str) -> None:
+    empty = urlsplit(postgres)._replace(path="/postgres").geturl()
+    assert doctor.says("--data", empty)["storage"][0][0] == "FAIL"
+    with closing(open_storage(postgres)):
+        assert ("ok", "in use by a service, of our version") in doctor.says("--data", postgres)[
+            "storage"
+        ]
+    found = doctor.says("--data", postgres, "--check")
+    assert found["check"] == [("ok", "every block and count is as it was written")]
 
 
 def test_a_store_that_others_can_read_is_told(machine: Machine, doctor: Doctor) -> None:

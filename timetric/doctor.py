@@ -19,7 +19,10 @@ def add_doctor(names: Any, data: Path) -> None:
     help = "look at config, service, clock, credentials and storage, and say what to do"
     parser = names.add_parser("doctor", help=help, description=help)
     parser.add_argument(
-        "--data", metavar="DIR", type=flag_types.path, help=f"the service's data (./{data.name})"
+        "--data",
+        metavar="DIR_OR_URL",
+        type=flag_types.store,
+        help=f"the service's data (./{data.name})",
     )
     parser.add_argument(
         "--check", action="store_true", help="look at every block of the store too, as check does"
@@ -47,5 +50,5 @@ def _findings(options: argparse.Namespace) -> Iterator[Finding]:
     else:
         with examined.client:
             yield from service.findings(examined.client)
-    directory = options.data or options.usual_data
-    yield from store.findings(directory, options.data is not None, options.check)
+    place = options.data or options.usual_data
+    yield from store.findings(place, options.data is not None, options.check)

@@ -1,4 +1,4 @@
-"""The data directory of a service that is kept on this machine."""
+"""Where a service keeps its data: a directory on this machine, or a database."""
 
 from __future__ import annotations
 
@@ -16,8 +16,19 @@ from timetric.store import CommandError, existing_store, require_server
 _FEW, _NONE = 1 << 30, 64 << 20
 
 
-def findings(directory: Path, named: bool, whole: bool) -> Iterator[Finding]:
-    """Of a directory that was ``named``, or is where one would be; ``whole``: every block too."""
+def findings(place: Path | str, named: bool, whole: bool) -> Iterator[Finding]:
+    """Of a directory that was ``named``, or is where one would be, or of a database at a URL.
+
+    ``whole``: of every block too.
+    """
+    if isinstance(place, Path):
+        yield from _of_directory(place, named, whole)
+    else:
+        yield _room("uploads", Path(tempfile.gettempdir()))
+        yield from _store(place, whole)
+
+
+def _of_directory(directory: Path, named: bool, whole: bool) -> Iterator[Finding]:
     if not directory.is_dir():
         text = f"there is no {directory}"
         no_service = ok("storage", f"{text}, so no service is kept here (--data names another)")
@@ -45,7 +56,7 @@ def _room(what: str, directory: Path) -> Finding:
     return warn(what, f"{text}; make room soon") if free < _FEW else ok(what, text)
 
 
-def _store(directory: Path, whole: bool) -> Iterator[Finding]:
+def _store(place: Path | str, whole: bool) -> Iterator[Finding]:
     try:
         require_server()
     except CommandError as error:  # the client alone is installed
@@ -54,9 +65,9 @@ def _store(directory: Path, whole: bool) -> Iterator[Finding]:
     from timetric.server.storage import StorageError, look_at
 
     try:
-        found = look_at(directory)
+        found = look_at(place)
     except StorageError as error:
-        yield fail("storage", f"{error}; is that the service's data directory?")
+        yield fail("storage", f"{error}; is that where the service keeps its data?")
         return
     except OSError as error:  # no right to it
         yield fail("storage", f"{error.filename}: {error.strerror}; ask as the service's own user")
@@ -71,12 +82,12 @@ def _store(directory: Path, whole: bool) -> Iterator[Finding]:
         yield ok(
             "storage", f"in use by {'a service' if found.in_use else 'nobody'}, of our version"
         )
-        yield from _blocks(directory) if whole else ()
+        yield from _blocks(place) if whole else ()
 
 
-def _blocks(directory: Path) -> Iterator[Finding]:
+def _blocks(place: Path | str) -> Iterator[Finding]:
     faults = 0
-    with existing_store(directory) as storage:
+    with existing_store(place) as storage:
         for fault in storage.check():
             faults += 1
             yield fail("check", f"{fault}; restore a backup")
