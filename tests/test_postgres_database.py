@@ -14,7 +14,7 @@ from tests.postgres import HANG, Databases, NoServer, Server, running_server
 
 psycopg = pytest.importorskip("psycopg")
 
-from timetric.server.storage import Full, StorageError, Unavailable  # noqa: E402
+from timetric.server.storage import StorageError, Unavailable  # noqa: E402
 from timetric.server.storage.postgres.database import PostgresDatabase  # noqa: E402
 from timetric.server.storage.postgres.migrations import VERSION, migrate  # noqa: E402
 
@@ -121,13 +121,6 @@ def test_more_threads_than_connections_all_get_their_turn(postgres: str) -> None
     with closing(PostgresDatabase(postgres, most=2)) as database, ThreadPoolExecutor(16) as pool:
         rows = list(pool.map(lambda n: database.row("SELECT %s::int", (n,)), range(200)))
     assert rows == [(n,) for n in range(200)]
-
-
-def test_a_full_disk_is_told_as_one(database: PostgresDatabase) -> None:
-    """As PostgreSQL tells it: a file system that is really full takes more than a test may."""
-    tell = "DO $$ BEGIN RAISE EXCEPTION 'could not extend file' USING ERRCODE = '53100'; END $$"
-    with pytest.raises(Full, match="could not extend file"):
-        database.write(lambda db: db.execute(tell))
 
 
 @pytest.mark.parametrize("end", ["stop", "kill"])
