@@ -6,8 +6,9 @@ import gzip
 import math
 import re
 from collections.abc import Iterator
+from html import unescape
 from pathlib import Path
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
 
@@ -292,6 +293,15 @@ def test_without_scripts_there_is_a_picture(service: Service, tmp_path: Path) ->
     shown = [each.text for each in plain.driver.find_elements("css selector", "figure button")]
     assert set(shown) <= {""}, "what needs scripts is not shown"
     plain.driver.quit()
+
+
+def test_without_scripts_the_picture_is_of_the_range_that_is_shared(service: Service) -> None:
+    path = f"/series/{make(service, 'Power', minutes(100))}/"
+    page = service.send("GET", f"{path}?start=10&end=2009-03-10T12:00").body.decode()
+    [picture] = re.findall(r'<noscript><img src="[^"]*/chart\.svg\?([^"]*)"', page)
+    fields = parse_qs(unescape(picture))
+    assert (fields["start"], fields["end"]) == (["10"], ["2009-03-10T12:00"])
+    assert service.send("GET", f"{path}chart.svg?{unescape(picture)}").status == 200
 
 
 def test_an_empty_series_has_no_chart(service: Service) -> None:
