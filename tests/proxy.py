@@ -1,7 +1,7 @@
 """A network that misbehaves: a proxy on loopback before a real service, at random, by a seed.
 
-Each request is read whole and its fate drawn. Replies must have a Content-Length, as those to
-writes have, or no body.
+Each request is read whole and its fate drawn. Replies must have a Content-Length, come in chunks,
+or have no body.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import socket
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import BinaryIO
 from urllib.parse import urlsplit
 
@@ -80,19 +80,23 @@ class Proxy:
 
     def late(self, request: bytes) -> bytes:
         """It arrives when the client has long given it up, and perhaps sent it again."""
-        later = threading.Timer(self.number(self._delay), self.forward, [request])
-        with self._lock:
-            self._late.append(later)
+        later = threading.Timer(self.number(self._delay), self._again, [request])
         later.start()
+        with self._lock:
+            self._late = [*filter(threading.Thread.is_alive, self._late), later]
         raise Cut
 
     def duplicate(self, request: bytes) -> bytes:
         """It arrives twice, at the same time."""
-        twin = threading.Thread(target=self.forward, args=[request])
+        twin = threading.Thread(target=self._again, args=[request])
         twin.start()
         answer = self.forward(request)
         twin.join()
         return answer
+
+    def _again(self, request: bytes) -> None:
+        with suppress(Cut, OSError, ValueError):  # the service is not there to get it
+            self.forward(request)
 
     def pause(self, request: bytes) -> bytes:
         """Its answer takes long."""
@@ -114,8 +118,22 @@ def message(file: BinaryIO) -> bytes:
         if line in (b"\r\n", b"\n"):
             break
     head = b"".join(lines)
+    if _is_chunked(head):
+        return head + b"".join(_chunks(file))
     lengths = [line for line in lines if line.lower().startswith(b"content-length:")]
     return head + file.read(int(lengths[0].partition(b":")[2]) if lengths else 0)
+
+
+def _is_chunked(head: bytes) -> bool:
+    return b"\r\ntransfer-encoding: chunked\r\n" in head.lower()
+
+
+def _chunks(file: BinaryIO) -> Iterator[bytes]:
+    """As they come, to the last, which is empty."""
+    while line := file.readline():
+        yield line + file.read(int(line, 16) + 2)
+        if int(line, 16) == 0:
+            return
 
 
 def serve(proxy: Proxy, client: socket.socket) -> None:
@@ -134,6 +152,8 @@ def serve(proxy: Proxy, client: socket.socket) -> None:
 def whole(answer: bytes) -> bool:
     """Whether nothing was cut from it."""
     head, end, body = answer.partition(b"\r\n\r\n")
+    if _is_chunked(head + end):
+        return body.endswith(b"\r\n0\r\n\r\n")
     length = head.lower().partition(b"content-length:")[2].partition(b"\r\n")[0]
     return bool(end) and len(body) == int(length or 0)
 
@@ -142,6 +162,14 @@ def whole(answer: bytes) -> bool:
 def misbehaving_proxy(url: str, seed: int, delay: float = 0.05) -> Iterator[tuple[str, Proxy]]:
     """The address of a proxy before the service at ``url``, and the proxy."""
     proxy = Proxy(url, seed, delay)
+    with served(lambda client: serve(proxy, client)) as here:
+        yield here, proxy
+    proxy.settle()
+
+
+@contextmanager
+def served(serve: Callable[[socket.socket], None]) -> Iterator[str]:
+    """The address of a listener on loopback that serves each connection in a thread."""
     over = threading.Event()
     listener = socket.create_server(("127.0.0.1", 0))
 
@@ -153,16 +181,15 @@ def misbehaving_proxy(url: str, seed: int, delay: float = 0.05) -> Iterator[tupl
                 return
             client.settimeout(PATIENCE)
             client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            threading.Thread(target=serve, args=(proxy, client), daemon=True).start()
+            threading.Thread(target=serve, args=(client,), daemon=True).start()
 
     acceptor = threading.Thread(target=accept, daemon=True)
     acceptor.start()
     port = listener.getsockname()[1]
     try:
-        yield f"http://127.0.0.1:{port}/", proxy
+        yield f"http://127.0.0.1:{port}/"
     finally:
         over.set()
         socket.create_connection(("127.0.0.1", port)).close()  # wakes the acceptor
         acceptor.join(PATIENCE)
         listener.close()
-        proxy.settle()

@@ -286,10 +286,10 @@ def test_without_scripts_a_search_is_sent_and_help_is_read(
         browser.open(service.url)
         field = browser.driver.find_element("id", "q")
         field.send_keys("off", Keys.ENTER)
-        assert "1 found" in browser.driver.page_source
+        assert browser.shows("1 found")
         browser.open(f"{service.url}tags/")
         browser.follow("office 1 series")
-        assert "Office power" in browser.driver.page_source
+        assert browser.shows("Office power")
         browser.open(f"{service.url}help/protocol/")
         browser.follow("Errors")
         assert browser.driver.current_url.endswith("#errors")

@@ -39,6 +39,7 @@ COMMANDS = [
     "token add",
     "token list",
     "token revoke",
+    "doctor",
 ]
 
 

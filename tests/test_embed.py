@@ -81,6 +81,17 @@ def test_a_private_series_is_embedded_for_nobody(service: Service, end: str) -> 
     assert signed_in(service).get(path).status == 404
 
 
+def test_a_frame_says_why_it_is_empty(service: Service) -> None:
+    for path in (make(service, public="false"), f"/series/{'A' * 22}/"):
+        page = service.send("GET", embed(path), headers=PERSON)
+        assert page.status == 404
+        assert "frame-ancestors *" in page.headers["Content-Security-Policy"].split("; ")
+        assert page.headers["Cache-Control"] == "private, no-cache"
+        assert b"not public any more, or never was" in page.body
+    program = service.send("GET", embed(path))
+    assert program.headers["Content-Type"] == "application/problem+json"
+
+
 @pytest.mark.parametrize("end", ["", "graph/"])
 def test_wrong_credentials_do_not_count(service: Service, end: str) -> None:
     path = embed(make(service)) + end
@@ -215,9 +226,13 @@ def test_another_site_shows_what_is_embedded(service: Service, browser: Browser)
     path = make(service, RISING, title="Office power", unit="kW")
     for address in site(snippets(service, path.split("/")[2])):
         browser.open(address)
-        browser.driver.execute_script("for (const i of document.images) i.loading = 'eager'")
-        loaded = "return [...document.images].map(i => i.naturalWidth)"
-        assert browser.driver.execute_script(loaded) == [600, 400, 120]
+        loaded = """
+            const images = [...document.images], told = arguments[0];
+            images.forEach(image => image.loading = "eager");
+            Promise.all(images.map(image => image.decode()))
+                .then(() => told(images.map(image => image.naturalWidth)), told);
+        """
+        assert browser.driver.execute_async_script(loaded) == [600, 400, 120]
         frame = browser.driver.find_element("tag name", "iframe")
         browser.driver.execute_script("arguments[0].scrollIntoView()", frame)
         browser.driver.switch_to.frame(frame)
@@ -278,3 +293,22 @@ def test_another_site_can_not_frame_a_page_of_the_service(
             browser.driver.switch_to.default_content()
         told = [entry["message"] for entry in browser.faults()]
         assert len([text for text in told if "frame-ancestors 'none'" in text]) == 2
+
+
+@needed
+def test_the_page_of_a_private_series_shows_its_picture_to_its_owner_without_scripts(
+    service: Service, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    path = make(service, title="Office power", public="false")
+    plain = Browser(tmp_path_factory.mktemp("browser") / "profile", scripts=False)
+    try:
+        plain.open(service.url)
+        name, _, secret = signed_in(service).cookie.partition("=")
+        plain.driver.add_cookie({"name": name, "value": secret})
+        plain.open(f"{service.url[:-1]}{path}")
+        assert plain.shows("Office power")
+        widths = "return [...document.images].map(i => i.naturalWidth)"
+        assert plain.driver.execute_script(widths) == [1000]
+        assert plain.faults() == []
+    finally:
+        plain.driver.quit()

@@ -72,11 +72,16 @@ class Service:
         assert self.process.stdout is not None
         line = self.process.stdout.readline()  # printed once it accepts requests
         self.seconds = time.monotonic() - begun
-        assert "http://" in line, f"the service did not start: {self.log()}"
+        assert "://" in line, f"the service did not start: {self.log()}"
         self.netloc = urlsplit(line.split()[-1]).netloc
         config = json.loads((home / "config/timetric/config.json").read_text())
         pair = f"{config['apitoken_key']}:{config['apitoken_secret']}"
         self.headers = {"Authorization": "Basic " + base64.b64encode(pair.encode()).decode()}
+
+    @property
+    def worker(self) -> int:
+        """The process that holds the store."""
+        return int(subprocess.check_output(["pgrep", "-P", str(self.process.pid)], text=True))
 
     def log(self) -> str:
         return (self.home / "log").read_text()
@@ -114,8 +119,7 @@ class Service:
         if whole:
             os.killpg(self.process.pid, signal.SIGKILL)
         else:
-            found = subprocess.check_output(["pgrep", "-P", str(self.process.pid)], text=True)
-            os.kill(int(found), signal.SIGKILL)
+            os.kill(self.worker, signal.SIGKILL)
         self.process.communicate(timeout=HANG)  # ends when the worker has closed its end too
         end = time.monotonic() + HANG
         while not self.refuses():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import re
 from collections.abc import Iterator
@@ -55,6 +56,9 @@ def test_what_a_page_loads_may_be_kept_for_ever(service: Service) -> None:
         assert file.headers["Cache-Control"] == "public, max-age=31536000, immutable"
         assert hashlib.sha256(file.body).hexdigest()[:16] in path
         assert service.send("GET", path.replace("-", "-0")).status == 404
+        packed = service.send("GET", path, headers={"Accept-Encoding": "gzip"})
+        assert packed.headers["Content-Encoding"] == "gzip"
+        assert gzip.decompress(packed.body) == file.body
 
 
 def test_what_a_page_loads_is_under_the_base_url(tmp_path_factory: pytest.TempPathFactory) -> None:

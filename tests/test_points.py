@@ -94,10 +94,15 @@ def test_words_blanks_and_line_ends_are_read() -> None:
     assert list(parse_csv(body)) == [(1.0, 2.0), (3.0, None), (1236643200.0, False)]
 
 
+def test_numbers_whose_sum_is_past_a_doubles_range_are_read() -> None:
+    assert list(parse_csv(b"1,1e308\n2,1e308\n")) == [(1.0, 1e308), (2.0, 1e308)]
+
+
 @pytest.mark.parametrize(
     ("body", "line"),
     [(b"1,2\n\n3;4\n", 3), (b"1,2,3\n4\n", 1), (b"1,2\n3,\n", 2), (b"1,2\n\xff,3\n", 2)]
-    + [(b"1-2,3\n", 1), (b"1,2\n5,--1\n", 2)],
+    + [(b"1-2,3\n", 1), (b"1,2\n5,--1\n", 2), (b"1,2\n123", 2), (b"12", 1)]
+    + [(b"1,2\n3,1e999\n", 2), (b"1,2\n1e18,1\n", 2), (b"-1e18,1\n1,2\n", 1)],
 )
 def test_a_bad_line_is_named(body: bytes, line: int) -> None:
     with pytest.raises(InvalidPoint) as caught:

@@ -14,7 +14,7 @@ from tests.postgres import HANG, Databases, NoServer, Server, running_server
 
 psycopg = pytest.importorskip("psycopg")
 
-from timetric.server.storage import Full, StorageError, Unavailable  # noqa: E402
+from timetric.server.storage import StorageError, Unavailable  # noqa: E402
 from timetric.server.storage.postgres.database import PostgresDatabase  # noqa: E402
 from timetric.server.storage.postgres.migrations import VERSION, migrate  # noqa: E402
 
@@ -123,13 +123,6 @@ def test_more_threads_than_connections_all_get_their_turn(postgres: str) -> None
     assert rows == [(n,) for n in range(200)]
 
 
-def test_a_full_disk_is_told_as_one(database: PostgresDatabase) -> None:
-    """As PostgreSQL tells it: a file system that is really full takes more than a test may."""
-    tell = "DO $$ BEGIN RAISE EXCEPTION 'could not extend file' USING ERRCODE = '53100'; END $$"
-    with pytest.raises(Full, match="could not extend file"):
-        database.write(lambda db: db.execute(tell))
-
-
 @pytest.mark.parametrize("end", ["stop", "kill"])
 def test_a_database_that_went_away_and_came_back_is_used_again(server: Server, end: str) -> None:
     with closing(PostgresDatabase(server.url())) as database:
@@ -173,7 +166,8 @@ def test_what_is_under_way_when_the_database_goes_is_told(server: Server) -> Non
             server.kill()
             db.execute("SELECT 1")
 
-        with pytest.raises(Unavailable, match="can't be reached"):
+        # some sessions still find the time to say that the server is gone
+        with pytest.raises(Unavailable, match=r"can't be reached|can't be used: terminating"):
             database.write(job)
     server.start()
 

@@ -1,12 +1,17 @@
-"""The service while its database is killed, away, slow, or has too few connections."""
+"""The service while its database is killed, away, slow, full, or has too few connections."""
 
 from __future__ import annotations
 
+import os
 import random
+import shutil
+import subprocess
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +23,7 @@ from tests.test_kills import CSV, FORM, Counter, Lane, Service, Writer, check_co
 from tests.test_storage import IDS, make, read
 from timetric.server.columns import Columns
 from timetric.server.receipt import Receipt
-from timetric.server.storage import Storage, Unavailable, open_storage
+from timetric.server.storage import Full, Storage, Unavailable, Window, open_storage
 from timetric.server.storage.postgres import PostgresStorage
 from timetric.server.storage.postgres.database import PostgresDatabase
 
@@ -181,3 +186,53 @@ def test_a_connection_that_ends_within_a_write_leaves_nothing_of_it(
     assert list(storage.check()) == []
     storage.close()
     postgres_databases.drop(url)
+
+
+@pytest.fixture
+def small_disk() -> Iterator[Path]:
+    """A file system of 32 MiB that is the database's user's."""
+    directory = Path(tempfile.mkdtemp(prefix="timetric-small-"))  # pytest's are closed to others
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=32m", "tmpfs", directory])
+    if mounted.returncode:
+        directory.rmdir()
+        pytest.skip("only root can make a file system that gets full")
+    shutil.chown(directory, "nobody")
+    yield directory
+    subprocess.run(["umount", "--lazy", directory], check=True)
+    directory.rmdir()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can make a file system that gets full")
+def test_a_full_disk_is_told_and_nothing_acknowledged_is_lost(
+    server: Server, small_disk: Path
+) -> None:
+    with psycopg.connect(server.url(), autocommit=True) as db:
+        db.execute(f"CREATE TABLESPACE small LOCATION '{small_disk}'")
+        db.execute("CREATE DATABASE small TABLESPACE small")
+    with psycopg.connect(server.url("small"), autocommit=True) as db:
+        db.execute("CREATE SCHEMA filler")
+        db.execute(
+            "CREATE TABLE filler.filler AS SELECT repeat(md5(n::text), 20) AS words"
+            " FROM generate_series(1, 8000) AS n"
+        )
+    with closing(open_storage(server.url("small"))) as store:
+        owner = store.accounts.add_user("owner", 1.0)
+        series = make(store, IDS[0], owner)
+        chance, written = np.random.default_rng(1), 0
+        with pytest.raises(Full):
+            while written < 10_000_000:
+                t = written + np.arange(50_000.0)
+                store.merge(series, Columns(t, chance.standard_normal(50_000)), 2.0)
+                written += 50_000
+        assert written
+        kept = [piece.t for piece in store.read(series, Window())]
+        assert np.concatenate(kept).tolist() == list(range(written))
+        with psycopg.connect(server.url("small"), autocommit=True) as db:
+            db.execute("DROP TABLE filler.filler")
+        t = written + np.arange(1000.0)
+        store.merge(series, Columns(t, t), 3.0)
+        assert store.latest(series) == (written + 999.0, written + 999.0)
+        assert list(store.check()) == []
+    with psycopg.connect(server.url(), autocommit=True) as db:
+        db.execute("DROP DATABASE small WITH (FORCE)")
+        db.execute("DROP TABLESPACE small")

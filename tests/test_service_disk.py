@@ -117,6 +117,28 @@ def test_a_read_only_disk_is_told_at_the_start(serve: Serve, mounts: None, tmp_p
     assert "--data" in line
 
 
+def test_a_write_that_is_stored_is_acknowledged_though_the_disk_fills_behind_it(
+    serve: Serve, tmp_path: Path
+) -> None:
+    """The bytes that it replaced are swept later: that fails here, and only that."""
+    service = serve()
+    path = service.create()
+    assert service.send("PUT", path, noise(0))[0] == 204
+    with closing(sqlite3.connect(tmp_path / "data/timetric.sqlite3")) as db:
+        db.execute(
+            "CREATE TRIGGER full BEFORE DELETE ON bodies"
+            " BEGIN SELECT RAISE(ABORT, 'database or disk is full'); END"
+        )
+    assert service.send("PUT", path, noise(50))[0] == 204
+    assert service.send("POST", path, noise(60))[0] == 204
+    assert min(service.points(path)) == 50.0
+    with closing(sqlite3.connect(tmp_path / "data/timetric.sqlite3")) as db:
+        db.execute("DROP TRIGGER full")
+    assert service.send("DELETE", path)[0] == 204
+    with closing(sqlite3.connect(tmp_path / "data/timetric.sqlite3")) as db:
+        assert db.execute("SELECT count(*) FROM bodies").fetchone() == (0,)
+
+
 def damage(home: Path) -> None:
     with closing(sqlite3.connect(home / "data/timetric.sqlite3")) as db:
         db.execute("UPDATE bodies SET vals = zeroblob(length(vals)) WHERE key = 1")

@@ -28,11 +28,13 @@ from timetric.server.storage import (
     Full,
     Missing,
     Rewritten,
+    Search,
     Series,
     Storage,
     StorageError,
     Unavailable,
     Window,
+    look_at,
     open_storage,
 )
 
@@ -64,6 +66,31 @@ def test_a_store_of_version_1_is_brought_up(tmp_path: Path) -> None:
     store.close()
     with sqlite3.connect(tmp_path / "timetric.sqlite3") as db:
         assert db.execute("SELECT count(*) FROM blocks").fetchone()[0] >= 1
+
+
+STORES = sorted((ROOT / "tests/stores").glob("version-*.sqlite3"))
+
+
+@pytest.mark.parametrize("made", STORES, ids=lambda path: path.stem)
+def test_a_store_of_each_earlier_version_opens_and_goes_on(tmp_path: Path, made: Path) -> None:
+    """Each that is kept: its series read, are found, take a write, and add up."""
+    shutil.copy(made, tmp_path / "timetric.sqlite3")
+    with closing(sqlite3.connect(made)) as db:
+        (version,) = db.execute("PRAGMA user_version").fetchone()
+        ids = [id for (id,) in db.execute("SELECT id FROM series ORDER BY key")]
+    assert made.stem == f"version-{version}"
+    assert ids
+    with closing(open_storage(tmp_path)) as store:
+        assert look_at(tmp_path).version == look_at(tmp_path).ours > version
+        for id in ids:
+            series = store.series(id)
+            before = read(store, series)
+            assert len(before) == series.points
+            store.append(series, 1.0, 2e9)
+            assert read(store, series) == [*before, (2e9, 1.0)]
+            viewer = Search(viewer=series.owner)
+            assert id in {found.id for found in store.search(viewer).series}
+        assert list(store.check()) == []
 
 
 def test_long_histories_take_little_room(tmp_path: Path) -> None:

@@ -86,6 +86,7 @@ def test_a_large_body_of_the_16_byte_form_is_stored_whole(service: Service) -> N
         (records((1, -math.inf)), "infinite"),
         (records((math.nan, 1)), "years"),
         (records((math.inf, 1)), "years"),
+        (struct.pack("<Qd", 0x7FF0_0000_0000_0001, 1), "years"),  # a NaN that signals
         (records((1236735000000, 1)), "milliseconds"),
         (records((1, 1))[:9], "9 bytes of 16"),
     ],

@@ -136,6 +136,7 @@ READS = (
     "csv/",
     "csv/unix.csv",
     "csv/iso.csv",
+    "chart.json",
 )
 KEEPS = ("add/", "upload/", "edit/", "clear/", "remove/")
 FOUND = ("search/", *(f"{tags}/{tag}" for tags in ("tags", "tag") for tag in ("", "{tags}/")))

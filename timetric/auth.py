@@ -55,7 +55,7 @@ TOKEN_NAMES = (
     ("access_key", "access_token"),
 )
 
-_NO_TOKEN = (
+_NOBODY_YET = (
     "there is no access token yet; client.authorize() gets one, or in three steps: "
     "get_request_token(), get_authorize_url() for the user's browser, get_access_token()"
 )
@@ -96,7 +96,7 @@ class OAuth:
     def sign(self, request: Request) -> Request:
         """Raises ConfigError without an access token."""
         if self.token is None:
-            raise ConfigError(_NO_TOKEN)
+            raise ConfigError(_NOBODY_YET)
         return self.sign_with(self.token, request)
 
     def sign_with(self, token: Token | None, request: Request, **oauth: str) -> Request:

@@ -12,9 +12,11 @@ from typing import Any, NoReturn
 
 from timetric import admin, commands, flag_types
 from timetric.diagnosis_flags import add_diagnosis
+from timetric.doctor import add_doctor
 from timetric.exceptions import TimetricClientError
 from timetric.flags import add_limits, add_quota, add_signup
 from timetric.store import CommandError
+from timetric.terminal import plain
 from timetric.user_flags import add_user_commands
 
 DEFAULT_DATA, DEFAULT_HOST, DEFAULT_PORT = "timetric-data", "127.0.0.1", 8000
@@ -34,7 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # the reader of our output has gone, as in `timetric token list | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except (CommandError, TimetricClientError, OSError) as error:  # OSError: say, a full disk
-        print(f"timetric: {error}", file=sys.stderr)
+        print(f"timetric: {plain(str(error))}", file=sys.stderr)  # a service may have written it
         return 1
     return 0
 
@@ -103,6 +105,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_token(names, data, url)
     _add_app(names, data, [data, url, key])
     _add_store(names, data)
+    add_doctor(names, Path(DEFAULT_DATA).absolute())
     add_user_commands(names)
     parser.set_defaults(parser=lambda: parser)
     demo = names.add_parser("demo", help="show the main job on real data, and clean up")

@@ -37,7 +37,8 @@ if TYPE_CHECKING:
 #: The user that the first start of a service makes, and the name of its first token.
 OWNER, FIRST_TOKEN = "owner", "this machine"
 
-_WILDCARDS = {"0.0.0.0": "127.0.0.1", "[::]": "[::1]"}  # listened on: reached from here under
+#: What is listened on, and how it is reached from here; nothing is bound to it unasked.
+_WILDCARDS = {"0.0.0.0": "127.0.0.1", "[::]": "[::1]"}  # noqa: S104
 
 
 def serve(options: argparse.Namespace) -> None:

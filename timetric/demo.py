@@ -79,7 +79,7 @@ def _service(directory: Path) -> Iterator[str]:
     # the child runs in the empty directory, so that no module of the user's is in its way
     path = os.pathsep.join(os.path.abspath(entry) for entry in sys.path)
     with open(directory / "errors.txt", "w+b") as errors:
-        child = subprocess.Popen(
+        child = subprocess.Popen(  # noqa: S603 this very program
             command,
             cwd=directory,
             env={**os.environ, "PYTHONPATH": path},
@@ -115,6 +115,6 @@ def _run_session() -> None:
     for line in SESSION:
         print(">>>", line)
         try:
-            exec(compile(line + "\n", "<demo>", "single"), names)  # prints the answer, as a shell
+            exec(compile(line + "\n", "<demo>", "single"), names)  # noqa: S102 prints, as a shell
         except (TimetricClientError, OSError) as error:
             raise DemoFailed(f"{line!r} failed: {error}") from error

@@ -8,11 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from decimal import Decimal
+from math import isfinite
 from numbers import Real
 from typing import Union
 
 from timetric.exceptions import InvalidPoint
 from timetric.timestamps import (
+    END,
+    FIRST,
     format_timestamp,
     parse_number,
     parse_timestamp,
@@ -131,7 +134,7 @@ def parse_csv(body: bytes) -> Iterator[Point]:
 
     Raises InvalidPoint naming the line, from 1.
     """
-    if body.translate(None, NUMERALS) == b",\n" * body.count(b"\n"):
+    if body.endswith(b"\n") and body.translate(None, NUMERALS) == b",\n" * body.count(b"\n"):
         return _parse_plain(body)
     return _parse_lines(body)
 
@@ -141,10 +144,13 @@ def _parse_plain(body: bytes) -> Iterator[Point]:
     cells = body.replace(b"\n", b",").split(b",")
     cells.pop()
     try:
-        numbers = iter(list(map(float, cells)))
+        numbers = list(map(float, cells))
     except ValueError:  # numerals that make no number, such as 1-2: name the line
         return _parse_lines(body)
-    return zip(numbers, numbers)
+    times, values = numbers[::2], numbers[1::2]
+    if min(times) >= FIRST and max(times) < END and isfinite(sum(values)):
+        return zip(times, values)
+    return _parse_lines(body)  # one is past its range, or only their sum
 
 
 def _parse_lines(body: bytes) -> Iterator[Point]:

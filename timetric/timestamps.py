@@ -141,7 +141,7 @@ def _read(
         moment = parser.parse(
             text, default=default, dayfirst=dayfirst, yearfirst=yearfirst, tzinfos=_zone
         )
-    except (ValueError, OverflowError) as error:
+    except (ValueError, ArithmeticError) as error:  # dateutil reckons with Decimal
         raise InvalidPoint(f"{shown(text)} is no date that can be read: {error}") from error
     return to_timestamp(moment)
 

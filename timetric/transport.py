@@ -121,7 +121,8 @@ class Transport:
             return asked if asked <= limits.max_wait else None
         from random import uniform  # slow to import
 
-        return uniform(0, min(limits.max_wait, _BACKOFF * 2 ** min(attempt, 30)))
+        most = min(limits.max_wait, _BACKOFF * 2 ** min(attempt, 30))
+        return uniform(0, most)  # noqa: S311 nobody guards a secret by it
 
 
 def _following(request: Request, error: TimetricClientError, attempt: int) -> tuple[Request, int]:

@@ -17,7 +17,7 @@ _BELOW, _ABOVE, _SIDE = 22.0, 8.0, 10.0  # pixels around the lines
 _HEADING = 26.0  # pixels of a title above them,
 _LEAST = 100  # for which there is no room on charts that are lower
 _TIME_LABEL, _VALUE_LABEL = 80, 36  # pixels for each
-_CHARACTER = 6.4  # pixels, of a small digit
+_CHARACTER = 6.1  # pixels, of a small digit
 _WIDE, _BROAD, _NARROW = 1.0, 0.78, 0.56  # of letters, in parts of their height
 
 Place = tuple[float, float]
@@ -35,8 +35,8 @@ class Text(NamedTuple):
 class Plan(NamedTuple):
     """A chart's parts. ``left`` to ``bottom`` are the edges of where the lines are.
 
-    ``grid`` and ``values`` are at the marks of the values, ``ticks`` and ``times`` at those of the
-    times. A line of one place is a dot. ``title`` and ``unit`` stand side by side.
+    ``title`` and ``unit`` stand side by side. ``grid`` and ``values`` are at the marks of the
+    values, ``ticks`` and ``times`` at those of the times. A line of one place is a dot.
     """
 
     width: int
@@ -45,13 +45,13 @@ class Plan(NamedTuple):
     top: float
     right: float
     bottom: float
-    grid: list[float]
-    values: list[Text]
-    ticks: list[float]
-    times: list[Text]
-    lines: list[list[Place]]
-    title: str = ""
-    unit: str = ""
+    title: str
+    unit: str
+    grid: Sequence[float] = ()
+    values: Sequence[Text] = ()
+    ticks: Sequence[float] = ()
+    times: Sequence[Text] = ()
+    lines: Sequence[Sequence[Place]] = ()
 
     @property
     def heading(self) -> Place:
@@ -72,27 +72,29 @@ def plan_of(
 
     Without any number there are no marks. A title that is too long is cut.
     """
-    title, unit = (title, unit) if height >= _LEAST else ("", "")
+    right, bottom = width - _SIDE, height - _SIDE
+    title, unit = fitted(title, unit, right - _SIDE) if height >= _LEAST else ("", "")
     top = _ABOVE + (_HEADING if title else 0.0)
-    heading = fitted(title, unit, width - 2 * _SIDE)
+    blank = Plan(width, height, _SIDE, top, right, bottom, title, unit)
     scale = Scale.of(points)
-    if scale is None:
-        edges = (_SIDE, top, width - _SIDE, height - _SIDE)
-        return Plan(width, height, *edges, [], [], [], [], [], *heading)
-    scale, values = scale.rounded(max(2, int(height - top - _BELOW) // _VALUE_LABEL + 1))
-    left = _SIDE + 6 + 0.94 * _CHARACTER * max(len(mark.label) for mark in values)
-    area = _Area(scale, left, top, width - _SIDE, height - _BELOW)
-    times = scale.times(max(1, int((area.right - left) // _TIME_LABEL)))
-    return Plan(
-        width,
-        height,
-        *area[1:],
-        [area.y(mark.place) for mark in values],
-        [area.at_value(mark) for mark in values],
-        [area.x(mark.place) for mark in times],
-        [area.at_time(mark) for mark in times],
-        [[(area.x(t), area.y(v)) for t, v in line] for line in stretches(points, gap)],
-        *heading,
+    return blank if scale is None else _filled(blank, scale, points, gap)
+
+
+def _filled(blank: Plan, scale: Scale, points: Sequence[Point], gap: float) -> Plan:
+    """With marks and lines, and the room that the marks take."""
+    bottom = blank.height - _BELOW
+    scale, values = scale.rounded(max(2, int(bottom - blank.top) // _VALUE_LABEL + 1))
+    left = _SIDE + 6 + _CHARACTER * max(len(mark.label) for mark in values)
+    times = scale.times(max(1, int((blank.right - left) // _TIME_LABEL)))
+    area = _Area(scale, left, blank.top, blank.right, bottom)
+    return blank._replace(
+        left=left,
+        bottom=bottom,
+        grid=[area.y(mark.place) for mark in values],
+        values=[area.at_value(mark) for mark in values],
+        ticks=[area.x(mark.place) for mark in times],
+        times=[area.at_time(mark) for mark in times],
+        lines=[[(area.x(t), area.y(v)) for t, v in line] for line in stretches(points, gap)],
     )
 
 

@@ -133,7 +133,7 @@ def _text(text: Text) -> str:
     return f'<text x="{text.x:.1f}" y="{text.y:.1f}"{anchor}>{text.text}</text>'
 
 
-def _lines(lines: list[list[Place]]) -> str:
+def _lines(lines: Sequence[Sequence[Place]]) -> str:
     paths = "".join("M" + "L".join(f"{x:.1f} {y:.1f}" for x, y in line) for line in lines)
     dots = "".join(
         f'<circle cx="{x:.1f}" cy="{y:.1f}" r="1.8" stroke="none"/>'

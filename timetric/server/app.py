@@ -17,6 +17,7 @@ from timetric.server.assets import AssetResource
 from timetric.server.attempts import Attempts
 from timetric.server.body import BodyKeeper
 from timetric.server.caching import Caching, CachingDefaults, forget
+from timetric.server.chart import ChartResource
 from timetric.server.columns import BadRecord
 from timetric.server.compression import Compression
 from timetric.server.credentials import Random
@@ -132,6 +133,7 @@ def build_app(
     app.add_route("/series/{id}/csv", points, suffix="csv")
     app.add_route("/series/{id}/csv/unix.csv", points, suffix="unix")
     app.add_route("/series/{id}/csv/iso.csv", points, suffix="iso")
+    app.add_route("/series/{id}/chart.json", ChartResource(storage, access, caching))
     sharing.add_routes(app, storage, access, caching)
     dance = (storage.grants, keyring, signatures, clock, random)
     app.add_route("/oauth/request_token", RequestTokenResource(*dance))

@@ -5,6 +5,7 @@ The address of each holds a part of its SHA-256, so what stands there never chan
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 from importlib.resources import files
 from typing import NamedTuple
@@ -12,24 +13,29 @@ from typing import NamedTuple
 import falcon
 from falcon import Request, Response
 
+from timetric.server.compression import is_packed
+
 _TYPES = {
     "css": "text/css; charset=utf-8",
     "js": "text/javascript; charset=utf-8",
     "svg": "image/svg+xml",
+    "txt": "text/plain; charset=utf-8",  # a licence, which goes with what it is of
 }
 
 
 class Asset(NamedTuple):
-    """A file of ``static/`` under the name that its address ends in."""
+    """A file of ``static/`` under the name that its address ends in; also packed, once for all."""
 
     address: str
     media_type: str
     data: bytes
+    packed: bytes
 
 
 def _asset(name: str, data: bytes) -> Asset:
     stem, _, kind = name.rpartition(".")
-    return Asset(f"{stem}-{hashlib.sha256(data).hexdigest()[:16]}.{kind}", _TYPES[kind], data)
+    address = f"{stem}-{hashlib.sha256(data).hexdigest()[:16]}.{kind}"
+    return Asset(address, _TYPES[kind], data, gzip.compress(data, mtime=0))
 
 
 _ASSETS = {
@@ -50,5 +56,9 @@ class AssetResource:
     def on_get(self, req: Request, resp: Response, name: str) -> None:
         if name not in _AT:
             raise falcon.HTTPNotFound
-        resp.data, resp.content_type = _AT[name].data, _AT[name].media_type
+        asset = _AT[name]
+        resp.data, resp.content_type = asset.data, asset.media_type
+        if is_packed(req, asset.media_type):
+            resp.data = asset.packed
+            resp.set_header("Content-Encoding", "gzip")
         resp.set_header("Cache-Control", "public, max-age=31536000, immutable")

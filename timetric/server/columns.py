@@ -129,6 +129,8 @@ def parse_csv(lines: bytes, first: int = 1) -> Columns:
     CSV is, numbers or ISO times of one form and values, is parsed all at once; anything else,
     and whatever turns out to be bad, line by line.
     """
+    if not lines.strip(b" \t\r\n"):  # blank lines alone: any number of them takes no time
+        return EMPTY
     body = lines.replace(b"\r\n", b"\n") if b"\r" in lines else lines
     if not body.endswith(b"\n"):
         body += b"\n"
@@ -244,7 +246,8 @@ def parse_records(records: bytes, first: int = 1) -> Columns:
     Raises BadRecord (protocol.md, Reading more precisely: two little-endian doubles each).
     """
     table = np.frombuffer(records, "<f8").reshape(-1, 2)
-    t, v = table[:, 0].astype(np.float64) + 0.0, table[:, 1].astype(np.float64)
+    t, v = table[:, 0].astype(np.float64), table[:, 1].astype(np.float64)
+    t[t == 0] = 0.0  # -0.0 too
     words = v != v
     bits = v.view(np.uint64)
     bits[words] &= _UNSIGNED

@@ -29,6 +29,8 @@ class Compression:
     ) -> None:
         if not is_packed(req, resp.content_type) or "no-store" in _cache_control(resp):
             return
+        if resp.get_header("Content-Encoding"):  # it was packed ahead
+            return
         if isinstance(resp.stream, Generator):
             resp.stream = _packed(resp.stream)
             resp.set_header("Content-Encoding", "gzip")

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
+from contextlib import nullcontext
 from itertools import chain, islice
+from threading import BoundedSemaphore
 
 from falcon import Request, Response
 from falcon.util.mediatypes import best_match
@@ -22,6 +24,11 @@ from timetric.server.selection import SIDES, Page, promise_numbers, read_page, r
 from timetric.server.storage import Series, Storage, StorageError, Window
 
 _encode = json.JSONEncoder(allow_nan=False).encode
+
+#: Of how many long replies a piece is made at once, for which Python is busy some ten milliseconds:
+#: were there hundreds, all others would wait for each of them. Whoever begins does not wait for
+#: those who go on. And how many points make it long.
+_BEGINNING, _GOING_ON, _SHORT = BoundedSemaphore(4), BoundedSemaphore(4), 4096
 
 
 class ValueResource:
@@ -82,9 +89,12 @@ class PointsResource:
         name = form.name + ("+gzip" if is_packed(req, form.media_type) else "")
         if self._caching.answers(req, resp, series, name, weak=overview is not None):
             return
-        pieces, following, numeric = self._page(series, window, overview, form)
-        ahead = list(islice(pieces, 1))  # what fails at once is an error, and not half a reply
-        resp.stream = _written(series, form, chain(ahead, pieces))
+        with nullcontext() if _is_short(series, window, overview) else _BEGINNING:
+            pieces, following, numeric = self._page(series, window, overview, form)
+            ahead = list(islice(pieces, 1))  # what fails at once is an error, and not half a reply
+        written = _written(series, form, chain(ahead, pieces))
+        is_long = bool(ahead) and len(ahead[0].t) > _SHORT
+        resp.stream = _in_turn(written) if is_long else written
         resp.content_type = form.media_type
         if following is not None:
             url = f"{series_url(req, series)}{path}?{following}"
@@ -102,6 +112,22 @@ class PointsResource:
             return page
         pieces, numeric = promise_numbers(self._storage, series, window, page.pieces)
         return Page(pieces, page.following, numeric)
+
+
+def _is_short(series: Series, window: Window, overview: Overview | None) -> bool:
+    """Whether few points are looked at, for certain."""
+    limited = overview is None and window.limit is not None and window.limit <= _SHORT
+    return limited or series.points <= _SHORT
+
+
+def _in_turn(written: Iterator[bytes]) -> Iterator[bytes]:
+    """Each piece is made in a turn, and sent, which may take long, out of it."""
+    while True:
+        with _GOING_ON:
+            pieces = list(islice(written, 1))
+        if not pieces:
+            return
+        yield pieces.pop()
 
 
 def _preferred(req: Request) -> Format:

@@ -24,6 +24,8 @@ from timetric.server.storage import Search, Series, Storage, User
 #: The most that is looked for at once: characters and words of ``q``, and tags.
 LONGEST_Q, _WORDS, _TAGS = 1000, 50, 20
 
+_BLANKS = " \t\r\n"  # those around a tag that don't belong to it
+
 #: The most tags that the page of tags shows.
 MOST_TAGS = 500
 
@@ -174,7 +176,9 @@ def _words(q: str) -> tuple[str, ...]:
 
 def _tags(path: str) -> tuple[str, ...]:
     """The tags in a path that the server has decoded once already."""
-    pieces = (unicodedata.normalize("NFC", unquote(piece)).strip() for piece in path.split(";"))
+    pieces = (
+        unicodedata.normalize("NFC", unquote(piece)).strip(_BLANKS) for piece in path.split(";")
+    )
     tags = tuple(dict.fromkeys(piece for piece in pieces if piece))
     if len(tags) > _TAGS:
         raise Problem(400, f"There are {len(tags)} tags, and {_TAGS} are allowed.")

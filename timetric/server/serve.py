@@ -6,6 +6,7 @@ import http.client
 import multiprocessing
 import multiprocessing.util
 import os
+import resource
 import signal
 import socket
 import ssl
@@ -35,6 +36,9 @@ GRACE = 20
 
 #: A slow client holds a thread, so there are many; they are started when needed and end idle.
 THREADS, BACKLOG, BACKPRESSURE = 1200, 4096, 4000
+
+#: Files that may be open: sockets of that many clients, temporary files of uploads, the store's.
+_FILES = 16_384
 
 
 class ServeError(Exception):
@@ -121,6 +125,15 @@ def find_tls(cert: Path | None, key: Path | None) -> Tls | None:
     return Tls(cert, key)
 
 
+def let_open_more() -> None:
+    """Let this process, and those it starts, open as many files as the system allows: each client
+    takes one, and many systems begin with 1024."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = _FILES if hard == resource.RLIM_INFINITY else min(hard, _FILES)
+    if soft != resource.RLIM_INFINITY and soft < most:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+
+
 def run(
     load: Callable[[], WSGIApplication],
     address: Address,
@@ -132,6 +145,7 @@ def run(
     ``ready`` is called in the worker once it answers requests; both must be picklable. Raises
     ServeError where the worker ends by itself.
     """
+    let_open_more()
     server = MPServer(
         "timetric",
         address=address.ip,

@@ -33,6 +33,7 @@ def shown(req: Request, storage: Storage, series: Series, now: float) -> dict[st
     latest = storage.latest(series)
     first = _first(storage, series) if series.points > 1 else latest
     is_owner = req.context.viewer(req) == series.owner
+    query = read_query(req)
     return {
         "series": series,
         "about": series.metadata,
@@ -42,7 +43,8 @@ def shown(req: Request, storage: Storage, series: Series, now: float) -> dict[st
         "number": latest and _number(latest[1]),
         "url": series_url(req, series),
         "is_owner": is_owner,
-        "done": _done(storage, series, read_query(req), now) if is_owner else "",
+        "done": _done(storage, series, query, now) if is_owner else "",
+        "range": {name: only(query, name) for name in ("start", "end") if name in query},
     }
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from timetric.server.aggregates import AGGREGATES
+from timetric.server.chart import LEAST, USUAL
+from timetric.server.chart import MOST as MOST_COLUMNS
 from timetric.server.listing import MOST, PER_PAGE
 from timetric.server.openapi.schemas import FIELDS, FLAG, TEXT, Schema, ref
 from timetric.server.overview import MOST_POINTS
@@ -76,6 +78,8 @@ ON_CONFLICT = query(
 )
 START = query("start", "points at or after this time", _TIME)
 END = query("end", "points before this time", _TIME)
+
+WIDTH = query("width", "of the chart, in columns", number(MOST_COLUMNS, USUAL, least=LEAST))
 
 NEAR = [
     query("at", "the time near which the point is looked for", _TIME),

@@ -18,6 +18,7 @@ BYTES: Schema = {}  # what is no text has no schema (OpenAPI 3.1, 4.8.14.2)
 
 _SLUG: Schema = {"type": "string", "pattern": f"^{SLUG.pattern}$"}
 _TIMESTAMP: Schema = {"type": "number", "description": "Unix seconds, UTC"}
+_NUMBER: Schema = {"type": ["number", "null"]}
 _VALUE: Schema = {"type": ["number", "boolean", "null"]}
 _POINT: Schema = {
     "type": "array",
@@ -44,6 +45,10 @@ def record(required: dict[str, Schema], **optional: Schema) -> Schema:
 
 def _or_null(schema: Schema) -> Schema:
     return {**schema, "type": [schema["type"], "null"]}
+
+
+def _column(items: Schema) -> Schema:
+    return {"type": "array", "items": items}
 
 
 def _titles(least: int) -> dict[str, Schema]:
@@ -129,6 +134,14 @@ SCHEMAS: dict[str, Schema] = {
                 "type": "array",
                 "items": _POINT,
             }
+        }
+    ),
+    "Chart": record(
+        {
+            "extent": {"type": ["array", "null"], "prefixItems": [_TIMESTAMP, _TIMESTAMP]},
+            **{name: _column(_TIMESTAMP) for name in ("first", "final")},
+            **{name: _column(_NUMBER) for name in ("minimum", "mean", "maximum")},
+            "numbers": _column(COUNT),
         }
     ),
     "Receipt": record(

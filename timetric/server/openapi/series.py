@@ -29,6 +29,7 @@ from timetric.server.openapi.parameters import (
     SAFELY,
     START,
     VALIDATORS,
+    WIDTH,
     WINDOW,
     WRITE_KEY,
     query,
@@ -186,6 +187,15 @@ PATHS: Paths = completed(
                 "The latest point, or the one near a time",
                 *NEAR,
                 content={_JSON: {"schema": ref("LatestPoint")}},
+            )
+        },
+        "/series/{id}/chart.json": {
+            "get": _read(
+                "What a chart of so many columns draws",
+                START,
+                END,
+                WIDTH,
+                content={_JSON: {"schema": ref("Chart")}},
             )
         },
         "/series/{id}/points/": {

@@ -11,7 +11,7 @@ import math
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, closing
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from timetric.points import Point, Value
 from timetric.server.aggregates import Aggregation
@@ -48,6 +48,9 @@ from timetric.server.storage.errors import (
 from timetric.server.storage.grants import AccessToken, Application, Grants, RequestToken
 from timetric.server.storage.transfer import TABLES, Transfer
 
+if TYPE_CHECKING:
+    from timetric.server.storage.postgres.database import PostgresDatabase
+
 __all__ = [
     "TABLES",
     "AccessToken",
@@ -57,6 +60,7 @@ __all__ = [
     "Belongings",
     "Busy",
     "Changed",
+    "Condition",
     "Conflict",
     "Damaged",
     "Found",
@@ -83,6 +87,7 @@ __all__ = [
     "User",
     "Window",
     "is_url",
+    "look_at",
     "open_storage",
     "spread",
 ]
@@ -139,6 +144,19 @@ class Found(NamedTuple):
 
     total: int
     series: list[Series]
+
+
+class Condition(NamedTuple):
+    """How a store is: of which ``version``, where this timetric makes ``ours``.
+
+    Whether a process has it ``in_use``, and whether one has kept all others from writing
+    (``stuck``) for seconds.
+    """
+
+    version: int
+    ours: int
+    in_use: bool
+    stuck: bool
 
 
 class Storage(Protocol):
@@ -292,19 +310,36 @@ def spread(url: str) -> Iterator[str]:
         yield from spread_tables(database)
 
 
+def look_at(place: str | Path) -> Condition:
+    """How the store in a directory, or at a URL, is; nothing is changed. Raises StorageError."""
+    if is_url(place):
+        with closing(_database(str(place))) as database:
+            from timetric.server.storage.postgres.condition import condition as condition_there
+
+            return condition_there(database)
+    from timetric.server.storage.sqlite.condition import condition
+
+    return condition(Path(place))
+
+
 def _open_database(url: str, durability: str, make: bool) -> Storage:
+    with ExitStack() as undo:
+        database = _database(url, durability)
+        undo.callback(database.close)
+        from timetric.server.storage.postgres import PostgresStorage
+
+        storage = PostgresStorage(database, make)
+        undo.pop_all()
+    return storage
+
+
+def _database(url: str, durability: str = "full") -> PostgresDatabase:
     try:
         import psycopg  # noqa: F401
     except ImportError as error:  # the extra is not installed, or not the whole of it
         raise StorageError(
             "PostgreSQL needs the package psycopg; run: pip install 'timetric[postgres]'"
         ) from error
-    from timetric.server.storage.postgres import PostgresStorage
     from timetric.server.storage.postgres.database import PostgresDatabase
 
-    with ExitStack() as undo:
-        database = PostgresDatabase(url, durability)
-        undo.callback(database.close)
-        storage = PostgresStorage(database, make)
-        undo.pop_all()
-    return storage
+    return PostgresDatabase(url, durability)

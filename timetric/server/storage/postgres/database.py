@@ -170,7 +170,8 @@ def _begins(db: Connection, isolation: str) -> bool:
 
 def _pause(attempt: int) -> None:
     """Let others get ahead; not all of them for the same time."""
-    time.sleep(random.uniform(0, min(_PAUSE * 2**attempt, _LONGEST_PAUSE)))
+    pause = min(_PAUSE * 2**attempt, _LONGEST_PAUSE)
+    time.sleep(random.uniform(0, pause))  # noqa: S311  # no secret
 
 
 def _tell(error: psycopg.Error) -> None:

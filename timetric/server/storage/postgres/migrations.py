@@ -27,10 +27,10 @@ _VERSION = "SELECT version FROM timetric_store"
 
 def migrate(database: PostgresDatabase, make: bool = True) -> None:
     """Bring the store to this version, or ``make`` it where there is none. Raises StorageError."""
-    is_store = database.row(_IS_STORE)[0]
-    if is_store and database.row(_VERSION)[0] == VERSION:
+    found = version(database)
+    if found == VERSION:
         return
-    if not is_store and not make:
+    if found is None and not make:
         raise StorageError(
             "there is no store in that database; name the service's with --data, or make it by "
             "starting the service: timetric serve"
@@ -47,6 +47,14 @@ def migrate(database: PostgresDatabase, make: bool = True) -> None:
             f"the database's user may not make tables in it ({error.diag.message_primary}); "
             "make that user its owner"
         ) from error
+
+
+def version(database: PostgresDatabase) -> int | None:
+    """Of which version the store there is; None where there is none."""
+    if not database.row(_IS_STORE)[0]:
+        return None
+    found: int = database.row(_VERSION)[0]
+    return found
 
 
 def _migrate(db: Connection) -> None:

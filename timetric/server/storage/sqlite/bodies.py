@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable
+from contextlib import suppress
 
 from timetric.server.blocks import Block
+from timetric.server.storage.errors import StorageError
 from timetric.server.storage.parcel import BATCH
 from timetric.server.storage.sqlite.database import Database
 from timetric.server.storage.stage import Stage
@@ -50,9 +52,14 @@ def release(db: sqlite3.Connection, keys: Iterable[int]) -> None:
 
 
 def sweep(database: Database) -> None:
-    """Take away what is loose and nobody claims."""
-    while database.row("SELECT 1 FROM loose WHERE claimed = 0 LIMIT 1", ()):
-        database.write(sweep_some, amends=False)
+    """Take away what is loose and nobody claims.
+
+    The write that left it there is stored by now, so it must not seem to have failed where this
+    can't be done: such as on a full disk. The next who sweeps takes it along.
+    """
+    with suppress(StorageError):
+        while database.row("SELECT 1 FROM loose WHERE claimed = 0 LIMIT 1", ()):
+            database.write(sweep_some, amends=False)
 
 
 def clean(database: Database) -> None:
@@ -79,7 +86,12 @@ class SqliteStage(Stage):
         self._keys: list[int] = []
 
     def __exit__(self, *_: object) -> None:
-        self._database.write(lambda db: release(db, self._keys), amends=False)
+        """Release what was not put into blocks, and sweep.
+
+        Where that can't be done it is left for the next start, since the write itself is done.
+        """
+        with suppress(StorageError):
+            self._database.write(lambda db: release(db, self._keys), amends=False)
         sweep(self._database)
 
     def _store(self, blocks: list[Block]) -> list[int]:
