@@ -42,7 +42,17 @@ class Chart:
         return self.drawn(lines, before)
 
     def click(self, selector: str) -> None:
-        self.driver.find_element("css selector", selector).click()
+        """Again where the page puts a new one in its place, as it does while one types."""
+        from selenium.common.exceptions import StaleElementReferenceException
+
+        def clicked(_: Any) -> bool:
+            try:  # it may be replaced between the two steps
+                self.driver.find_element("css selector", selector).click()
+            except StaleElementReferenceException:
+                return False
+            return True
+
+        self.wait(clicked)
 
     def preset(self, name: str) -> tuple[float, float]:
         return self.after(lambda: self.click(f"[data-preset={name}]"))

@@ -23,8 +23,8 @@ from timetric.server.storage import (
     User,
     Window,
     open_storage,
-    postgres_bodies,
 )
+from timetric.server.storage.postgres import bodies
 from timetric.server.storage.postgres.statements import SPREAD
 
 MANY = Columns(np.arange(100_000.0), np.arange(100_000.0))
@@ -105,8 +105,8 @@ def test_large_writes_leave_no_bytes_over(
     stores: list[Storage], series: Series, postgres: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whether others were faster, a write was repeated, or its bytes are many."""
-    monkeypatch.setattr(postgres_bodies, "_MOST", 10_000)
-    monkeypatch.setattr(postgres_bodies, "_AT_ONCE", 3)
+    monkeypatch.setattr(bodies, "_MOST", 10_000)
+    monkeypatch.setattr(bodies, "_AT_ONCE", 3)
 
     def write(n: int) -> None:
         terms = Terms(key=Key(f"{n // 2}", b"meaning"))

@@ -52,7 +52,7 @@ PICTURES = (".svg", ".png")
 TOGETHER = ("every", "aggregate", "tz", "max_points", "method", "side", "dry_run")
 
 #: How many requests of each method; of others 3.
-MANY = {"get": 10, "post": 50, "put": 25, "patch": 25, "delete": 25}
+MANY = {"get": 10, "post": 100, "put": 25, "patch": 25, "delete": 25}
 
 
 @pytest.fixture(scope="module")

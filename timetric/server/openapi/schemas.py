@@ -138,7 +138,12 @@ SCHEMAS: dict[str, Schema] = {
     ),
     "Chart": record(
         {
-            "extent": {"type": ["array", "null"], "prefixItems": [_TIMESTAMP, _TIMESTAMP]},
+            "extent": {
+                "type": ["array", "null"],
+                "items": _TIMESTAMP,
+                "minItems": 2,
+                "maxItems": 2,
+            },
             **{name: _column(_TIMESTAMP) for name in ("first", "final")},
             **{name: _column(_NUMBER) for name in ("minimum", "mean", "maximum")},
             "numbers": _column(COUNT),
