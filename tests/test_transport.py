@@ -14,6 +14,7 @@ import time
 import tracemalloc
 import zlib
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from email.utils import formatdate
 from pathlib import Path
@@ -351,6 +352,18 @@ def test_an_early_answer_to_a_large_upload_is_read(
         assert "at most 1 kB" in str(error)
         assert call(once, service) == b"fine"
     assert service.connections == 2
+
+
+def test_an_answer_to_an_upload_that_is_stuck_is_read(tls: ssl.SSLContext | None) -> None:
+    """It comes when nothing more can be sent."""
+    refusal = http("413 Too Large", b'{"detail": "at most 1 kB"}', content_type=PROBLEM)
+    hasty = Transport(timeout=2, deadline=PATIENCE, retries=0)
+    body = TemporaryFile()  # noqa: SIM115
+    body.truncate(64 << 20)
+    stuck = answer_head(refusal, after=1, linger=True)
+    with closing(hasty), body, misbehaving(stuck, tls=tls) as service:
+        error = failure(timetric.TooLarge, hasty, service, "POST", cast(Body, body))
+        assert "at most 1 kB" in str(error)
 
 
 def test_success_before_the_upload_was_whole_is_no_success(once: Transport) -> None:

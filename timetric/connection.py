@@ -155,6 +155,11 @@ class Connection:
             self._send(piece)
         except _HUNG_UP:  # perhaps behind an answer
             return False
+        except (socket.timeout, TimeoutError):  # perhaps it answered, and reads no more
+            self._ahead = arrived(self.sock)
+            if self._ahead is None:
+                raise
+            return False
         return True
 
     def _send(self, data: bytes) -> None:
