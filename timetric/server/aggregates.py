@@ -6,7 +6,7 @@ one for each bucket and place, and puts those of one bucket together.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -162,6 +162,29 @@ AGGREGATES = {
 }
 
 
+def merged(
+    partials: Sequence[Partials],
+    puts: Collection[Callable[..., Floats]],
+    instants: Callable[[Floats, Places], Floats],
+) -> Partials:
+    """Those that begin at the same time as one; a function for each part puts its column together.
+
+    ``instants`` picks the time of each from those that come together.
+    """
+    t = np.concatenate([found.t for found in partials])
+    if not len(t):
+        return Partials(EMPTY.t, EMPTY.t, tuple(EMPTY.v for _ in puts))
+    order = np.argsort(t, kind="stable")
+    starts = np.concatenate([found.starts for found in partials])[order]
+    places = np.flatnonzero(np.diff(starts, prepend=-np.inf))
+    columns = zip(*(found.parts for found in partials))
+    with np.errstate(over="ignore", invalid="ignore"):
+        parts = tuple(
+            put(np.concatenate(column)[order], places) for put, column in zip(puts, columns)
+        )
+    return Partials(instants(t[order], places), starts[places], parts)
+
+
 class Bucketing(NamedTuple):
     """Which buckets, and what is asked of the numbers in each: a key of AGGREGATES."""
 
@@ -204,19 +227,8 @@ class Bucketing(NamedTuple):
 
     def together(self, partials: Sequence[Partials]) -> Partials:
         """Those of one bucket as one."""
-        t = np.concatenate([found.t for found in partials])
-        if not len(t):
-            return self.nothing()
-        order = np.argsort(t, kind="stable")
-        starts = np.concatenate([found.starts for found in partials])[order]
-        places = np.flatnonzero(np.diff(starts, prepend=-np.inf))
-        columns = zip(*(found.parts for found in partials))
-        with np.errstate(over="ignore", invalid="ignore"):
-            parts = tuple(
-                _PARTS[name].together(np.concatenate(column)[order], places)
-                for name, column in zip(self._parts, columns)
-            )
-        return Partials(self._instants(t[order], places), starts[places], parts)
+        puts = [_PARTS[name].together for name in self._parts]
+        return merged(partials, puts, self._instants)
 
     def result(self, partials: Partials) -> Columns:
         """What each bucket comes to, stamped with its beginning."""

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import logging
-import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from email.utils import formatdate
 from functools import lru_cache
 from threading import BoundedSemaphore
 from time import monotonic, perf_counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from timetric.server import cors
 from timetric.server.access_log import Access, Tell, shown
@@ -23,6 +22,8 @@ from timetric.server.slots import is_upload
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
@@ -63,13 +64,14 @@ class Frame:
             exchange.status = int(status[:3])
             return start_response(status, [*headers, *stamps], exc_info)
 
-        try:
+        def answer() -> Iterable[bytes]:
             # The service's own time; clients whose timestamp is refused set their clocks by it.
             stamps.append(("Date", _date(int(self._clock()))))
-            reply = self._app(environ, start)
-        except Exception:  # the one place for faults of our own
-            log.exception("request %s failed: %s %s", request_id, *exchange.subject)
-            reply = _own_fault(start)
+            return self._app(environ, start)
+
+        reply = _attempted(answer, exchange, "request %s failed: %s %s")
+        if isinstance(reply, Exception):
+            reply = _own_fault(start, reply)
         if exchange.status >= 400 and exchange.status != 408:  # then nothing more is read
             if is_upload(environ) or "HTTP_TRANSFER_ENCODING" in environ:
                 return Sending(_and_drain(reply, environ), exchange)
@@ -133,18 +135,13 @@ class Sending:
         if exchange is None:
             raise StopIteration
         CURRENT.set(exchange.request_id)
-        try:
-            piece = next(self._pieces)
-        except StopIteration:
-            self._end(broke_off=False)
-            raise
-        except Exception:  # the server would end the reply without a word
-            told = (exchange.request_id, *exchange.subject)
-            log.exception("request %s: the reply breaks off: %s %s", *told)
-            self._end(broke_off=True)
-            raise
-        exchange.sent += len(piece)
-        return piece
+        words = "request %s: the reply breaks off: %s %s"
+        piece = _attempted(lambda: next(self._pieces, None), exchange, words)
+        if isinstance(piece, bytes):
+            exchange.sent += len(piece)
+            return piece
+        self._end(broke_off=piece is not None)
+        raise StopIteration if piece is None else piece
 
     def close(self) -> None:
         """The server wants no more: it has all, or its peer has gone."""
@@ -160,6 +157,18 @@ class Sending:
             exchange.end(broke_off)
 
 
+def _attempted(step: Callable[[], T], exchange: Exchange, words: str) -> T | Exception:
+    """What a step gives, or the fault of our own that ended it.
+
+    This is the one place that catches all of these; the server would say nothing of them.
+    """
+    try:
+        return step()
+    except Exception as error:  # whatever a handler let through
+        log.exception(words, exchange.request_id, *exchange.subject)
+        return error
+
+
 def _length(environ: WSGIEnvironment) -> int:
     """The bytes that a body has as the client says; 0 where it says nothing that can be."""
     text = environ.get("CONTENT_LENGTH")
@@ -172,10 +181,11 @@ def _date(now: int) -> str:
     return formatdate(now, usegmt=True)
 
 
-def _own_fault(start_response: StartResponse) -> list[bytes]:
+def _own_fault(start_response: StartResponse, fault: Exception) -> list[bytes]:
     """Answer 500, which says nothing of the cause."""
+    told: Any = (type(fault), fault, fault.__traceback__)
     problem = Problem(500, "The service failed; its log tells why, under the Request-Id.")
-    start_response("500 Internal Server Error", list(problem.headers.items()), sys.exc_info())
+    start_response("500 Internal Server Error", list(problem.headers.items()), told)
     return [problem.document()]
 
 

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from timetric.server.aggregates import LARGE, Chosen, Partials, Summaries, mean
+from timetric.server.aggregates import LARGE, Chosen, Partials, Summaries, mean, merged
 from timetric.server.buckets import Places
 from timetric.server.columns import EMPTY, Columns, Floats, is_word
 
@@ -96,19 +96,7 @@ class Stretches(NamedTuple):
 
     def together(self, partials: Sequence[Partials]) -> Partials:
         """Those of one stretch as one."""
-        t = np.concatenate([found.t for found in partials])
-        if not len(t):
-            return self.nothing()
-        order = np.argsort(t, kind="stable")
-        starts = np.concatenate([found.starts for found in partials])[order]
-        places = np.flatnonzero(np.diff(starts, prepend=-np.inf))
-        columns = zip(*(found.parts for found in partials))
-        with np.errstate(over="ignore", invalid="ignore"):
-            parts = tuple(
-                put(np.concatenate(column)[order], places)
-                for put, column in zip(_TOGETHER.values(), columns)
-            )
-        return Partials(t[order][places], starts[places], parts)
+        return merged(partials, _TOGETHER.values(), lambda t, places: t[places])
 
     def result(self, partials: Partials) -> Columns:
         """The parts of each stretch, which ``rows`` reads, in the place of a value."""
