@@ -91,7 +91,8 @@ server.account.expiry
 server.account.sign_in server.account.overview server.account.password server.account.sessions
 server.account.tokens server.account.applications server.account.authorized
 server.account
-server.owner.own server.owner.once server.owner.points server.owner.preview server.owner.wrong
+server.owner.own server.owner.points server.owner.preview server.owner.wrong
+server.owner.once
 server.owner.metadata server.owner.writes server.owner.removal
 server.owner.new
 server.owner

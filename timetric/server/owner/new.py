@@ -8,9 +8,9 @@ from typing import Any
 from falcon import Request, Response
 
 from timetric.server.account.form import go_on, text
-from timetric.server.credentials import Random, make_id, make_secret
+from timetric.server.credentials import Random, make_id
 from timetric.server.owner.metadata import from_fields
-from timetric.server.owner.once import Writes, done_query, form_key
+from timetric.server.owner.once import KeyedForm, done_query, form_key
 from timetric.server.owner.own import Owners
 from timetric.server.owner.points import Sent, read_sent
 from timetric.server.owner.preview import understood
@@ -25,7 +25,7 @@ _FURTHER = LABELS.keys() - {"title", "caption", "public"}
 _NOT_AGAIN = "{} did not come again. Choose it once more, or create the series without points."
 
 
-class NewResource:
+class NewResource(KeyedForm):
     """The form, what was understood of it, and the series. ``clock`` gives Unix seconds.
 
     Nothing is stored by a preview, the file neither.
@@ -39,12 +39,8 @@ class NewResource:
         random: Random,
         max_body: int,
     ) -> None:
-        self._storage = storage
-        self._owners = owners
-        self._clock = clock
-        self._random = random
+        super().__init__(storage, owners, clock, random)
         self._max_body = max_body
-        self._writes = Writes(storage, clock)
 
     def on_get(self, req: Request, resp: Response) -> None:
         self._owners.required(req)
@@ -83,4 +79,4 @@ class NewResource:
         return {"typed": sent.fields, "sent": sent, "is_further": is_further, **self._shown()}
 
     def _shown(self) -> dict[str, Any]:
-        return {"most": self._max_body, "key": make_secret(self._random)}
+        return {"most": self._max_body, "key": self._new_key()}

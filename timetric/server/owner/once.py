@@ -9,7 +9,9 @@ from urllib.parse import urlencode
 from falcon import Request
 
 from timetric.server.body import Fields, only
+from timetric.server.credentials import Random, make_secret
 from timetric.server.intake import NOTHING, Upload
+from timetric.server.owner.own import Owners
 from timetric.server.receipt import Key
 from timetric.server.storage import Missing, Storage, User
 from timetric.server.terms import meaning
@@ -46,6 +48,23 @@ class Writes:
         except Missing:  # it is the first one
             return False
         return True
+
+
+class KeyedForm:
+    """A page with a form that is done once. ``clock`` gives Unix seconds."""
+
+    def __init__(
+        self, storage: Storage, owners: Owners, clock: Callable[[], float], random: Random
+    ) -> None:
+        self._storage = storage
+        self._owners = owners
+        self._clock = clock
+        self._random = random
+        self._writes = Writes(storage, clock)
+
+    def _new_key(self) -> str:
+        """For each form that is shown."""
+        return make_secret(self._random)
 
 
 def done_query(done: str, key: Key | None, again: bool = False) -> str:

@@ -3,35 +3,22 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 
 from falcon import Request, Response
 
 from timetric.server.account.form import go_on
 from timetric.server.body import read_own_form
-from timetric.server.credentials import Random, make_secret
-from timetric.server.owner.once import Writes, done_query, form_key
-from timetric.server.owner.own import Owners
+from timetric.server.owner.once import KeyedForm, done_query, form_key
 from timetric.server.pages import show
 from timetric.server.receipt import Terms
-from timetric.server.storage import Storage
 
 
-class ClearResource:
-    """/series/ID/clear/: all its points. ``clock`` gives Unix seconds."""
-
-    def __init__(
-        self, storage: Storage, owners: Owners, clock: Callable[[], float], random: Random
-    ) -> None:
-        self._storage = storage
-        self._owners = owners
-        self._clock = clock
-        self._random = random
-        self._writes = Writes(storage, clock)
+class ClearResource(KeyedForm):
+    """/series/ID/clear/: all its points."""
 
     def on_get(self, req: Request, resp: Response, id: str) -> None:
         series = self._owners.series(req, id)
-        show(req, resp, "owner/clear", series=series, key=make_secret(self._random))
+        show(req, resp, "owner/clear", series=series, key=self._new_key())
 
     def on_post(self, req: Request, resp: Response, id: str) -> None:
         series = self._owners.series(req, id)
@@ -41,21 +28,12 @@ class ClearResource:
         go_on(req, resp, f"series/{id}/?{done_query('cleared', key, again)}")
 
 
-class RemoveResource:
-    """/series/ID/remove/: the series itself. ``clock`` gives Unix seconds."""
-
-    def __init__(
-        self, storage: Storage, owners: Owners, clock: Callable[[], float], random: Random
-    ) -> None:
-        self._storage = storage
-        self._owners = owners
-        self._clock = clock
-        self._random = random
-        self._writes = Writes(storage, clock)
+class RemoveResource(KeyedForm):
+    """/series/ID/remove/: the series itself."""
 
     def on_get(self, req: Request, resp: Response, id: str) -> None:
         series = self._owners.series(req, id)
-        show(req, resp, "owner/remove", series=series, key=make_secret(self._random))
+        show(req, resp, "owner/remove", series=series, key=self._new_key())
 
     def on_post(self, req: Request, resp: Response, id: str) -> None:
         user = self._owners.required(req)

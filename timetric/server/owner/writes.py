@@ -11,8 +11,8 @@ from timetric.points import parse_value
 from timetric.server import fields as reading
 from timetric.server.account.form import go_on, text
 from timetric.server.body import Fields, read_own_form
-from timetric.server.credentials import Random, make_secret
-from timetric.server.owner.once import Writes, done_query, form_key
+from timetric.server.credentials import Random
+from timetric.server.owner.once import KeyedForm, done_query, form_key
 from timetric.server.owner.own import Owners
 from timetric.server.owner.points import Sent, read_sent
 from timetric.server.owner.wrong import WRONG, told
@@ -28,21 +28,12 @@ CONFLICTS = {
 }
 
 
-class AddResource:
-    """/series/ID/add/: one value. ``clock`` gives Unix seconds."""
-
-    def __init__(
-        self, storage: Storage, owners: Owners, clock: Callable[[], float], random: Random
-    ) -> None:
-        self._storage = storage
-        self._owners = owners
-        self._clock = clock
-        self._random = random
-        self._writes = Writes(storage, clock)
+class AddResource(KeyedForm):
+    """/series/ID/add/: one value."""
 
     def on_get(self, req: Request, resp: Response, id: str) -> None:
         series = self._owners.series(req, id)
-        show(req, resp, "owner/add", series=series, key=make_secret(self._random))
+        show(req, resp, "owner/add", series=series, key=self._new_key())
 
     def on_post(self, req: Request, resp: Response, id: str) -> None:
         series = self._owners.series(req, id)
@@ -52,7 +43,7 @@ class AddResource:
         try:
             self._add(series, fields, Terms(key=key))
         except WRONG as error:  # told in the form, with what was typed
-            values = {"series": series, "typed": fields, "key": make_secret(self._random)}
+            values = {"series": series, "typed": fields, "key": self._new_key()}
             show_problem(req, resp, told(error, _field(error)), "owner/add", **values)
             return
         go_on(req, resp, f"series/{id}/?{done_query('added', key, again)}")
@@ -66,8 +57,8 @@ class AddResource:
             self._storage.append(series, value, now, terms)
 
 
-class UploadResource:
-    """/series/ID/upload/: many points. ``clock`` gives Unix seconds."""
+class UploadResource(KeyedForm):
+    """/series/ID/upload/: many points."""
 
     def __init__(
         self,
@@ -77,12 +68,8 @@ class UploadResource:
         random: Random,
         max_body: int,
     ) -> None:
-        self._storage = storage
-        self._owners = owners
-        self._clock = clock
-        self._random = random
+        super().__init__(storage, owners, clock, random)
         self._max_body = max_body
-        self._writes = Writes(storage, clock)
 
     def on_get(self, req: Request, resp: Response, id: str) -> None:
         show(req, resp, "owner/upload", **self._shown(self._owners.series(req, id)))
@@ -114,7 +101,7 @@ class UploadResource:
             "series": series,
             "conflicts": CONFLICTS,
             "most": self._max_body,
-            "key": make_secret(self._random),
+            "key": self._new_key(),
         }
 
 
