@@ -14,12 +14,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from tests.service import Reply
 from tests.test_kills import FORM, Service
 from tests.test_serve import HANG, Machine, eventually, machine
 from tests.test_service_disk import damage, fill, limit_files, mounts, namespace, noise, serve
+from timetric.server.access_log import reason
 from timetric.server.logs import JsonFormatter, TextFormatter
+from timetric.timestamps import shown as quoted
 
 __all__ = ["machine", "mounts", "serve"]  # fixtures
 
@@ -28,7 +32,7 @@ Serve = Callable[..., Service]
 LINE = re.compile(
     r"(?P<time>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z) INFO (?P<method>\S+) (?P<path>\S+)"
     r" (?P<status>\d{3}) (?P<seconds>\d+\.\d{6}) s, (?P<bytes>\d+) bytes,"
-    r" request (?P<request_id>[0-9a-f]{16})(?P<broke_off>, broke off)?"
+    r" request (?P<request_id>[0-9a-f]{16})(?P<broke_off>, broke off)?(: (?P<reason>.+))?"
 )
 
 
@@ -112,6 +116,54 @@ FORGERIES = [
     "/a%20%22FORGED%5C",
     "/" + "FORGED%0A" * 500,
 ]
+
+
+#: A request, and what the log says of it.
+NO_VALUE = "'…' is no value (a number, null, true or false)."
+NO_TIMESTAMP = "timestamp: '…' is no timestamp (Unix seconds or ISO 8601)."
+REFUSALS = [
+    ("1,2\n7,SECRET\n", "text/csv", f"line 2: {NO_VALUE}"),
+    ("value=SECRET", FORM, NO_VALUE),
+    (
+        "value=%27SECRET%22%E2%80%A6+SECRET",
+        FORM,
+        "'…' is no value (a number, null, true or false).",
+    ),
+    (
+        "value=1&timestamp=" + "SECRET" * 100,
+        FORM,
+        "timestamp: '…' is no timestamp (Unix seconds or ISO 8601).",
+    ),
+    ("1,2", "multipart/form-data; boundary=SECRET", "unexpected form structure."),
+]
+
+
+@pytest.mark.parametrize("flags", [(), ("--log-json",)])
+def test_it_is_told_why_a_request_was_refused_and_not_what_was_sent(
+    serve: Serve, flags: tuple[str, ...]
+) -> None:
+    service = serve(flags=flags)
+    series = service.create()
+    told = list[str]()
+    for body, kind, _ in REFUSALS:
+        reply = ask(service, "POST", series, body, kind)
+        (line,) = lines_of(service, reply.headers["Request-Id"])
+        match = None if flags else LINE.fullmatch(line)
+        told.append(match["reason"] if match else json.loads(line)["reason"])
+    assert told == [expected for *_, expected in REFUSALS]
+    assert "SECRET" not in service.log()
+    page = ask(service, "POST", "/account/sign-in/", "name=SECRET&password=SECRET", FORM)
+    (line,) = lines_of(service, page.headers["Request-Id"])
+    assert "not sent from a page of this service" in line
+    assert "SECRET" not in line
+
+
+@given(text=st.text(), other=st.text())
+@example(text="'\"…'SECRET", other="a\\")
+@example(text="x" * 59 + "\\" * 9, other="it's")
+def test_no_quoted_text_is_told(text: str, other: str) -> None:
+    detail = f"It can't be: {quoted(text)} isn't as {quoted(other)} is."
+    assert reason(detail) == "It can't be: '…' is."
 
 
 @pytest.mark.parametrize("flags", [(), ("--log-json",)])

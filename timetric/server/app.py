@@ -33,7 +33,7 @@ from timetric.server.oauth import AccessTokenResource, AuthorizeResource, Reques
 from timetric.server.openapi import OpenApiResource
 from timetric.server.pace import Pace
 from timetric.server.pages import PageProblem, Viewers, is_for_a_person, show_problem
-from timetric.server.problem import Problem
+from timetric.server.problem import REASON, Problem
 from timetric.server.rates import Rates
 from timetric.server.reading import PointsResource, ValueResource
 from timetric.server.router import Router
@@ -168,6 +168,7 @@ def build_app(
 def _answer(req: Request, resp: Response, error: Exception, params: dict[str, Any]) -> None:
     problem = error if isinstance(error, Problem) else _translated(error)
     forget(resp)
+    req.env[REASON] = problem.detail
     resp.status = problem.status
     if isinstance(error, HTTPError):
         resp.set_headers(error.headers or {})

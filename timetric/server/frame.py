@@ -12,12 +12,12 @@ from time import monotonic, perf_counter
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from timetric.server import cors
-from timetric.server.access_log import Access, Tell, shown
+from timetric.server.access_log import Access, Tell, reason, shown
 from timetric.server.body import PIECE
 from timetric.server.credentials import Random
 from timetric.server.logs import CURRENT
 from timetric.server.metrics import Metrics
-from timetric.server.problem import STAMPS, Problem
+from timetric.server.problem import REASON, STAMPS, Problem
 from timetric.server.slots import is_upload
 
 if TYPE_CHECKING:
@@ -115,7 +115,7 @@ class Exchange:
         self._metrics.end(self._environ, *figures)
         if self._tell is not None:
             told = (*self.subject, self.status, seconds, self.sent, self.request_id, broke_off)
-            self._tell(Access(*told))
+            self._tell(Access(*told, reason(self._environ.get(REASON, ""))))
         CURRENT.set("")
 
 

@@ -113,6 +113,7 @@ def _json_line(access: Access, now: float) -> bytes:
         "logger": "timetric.access",
         "message": escaped(str(access)),
         **access._asdict(),
+        "reason": escaped(access.reason),
     }
     return orjson.dumps(members) + b"\n"
 

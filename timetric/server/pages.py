@@ -15,7 +15,7 @@ from timetric.points import Value, format_value
 from timetric.server.assets import address
 from timetric.server.callback import origin
 from timetric.server.listing import tag_path
-from timetric.server.problem import Problem
+from timetric.server.problem import REASON, Problem
 from timetric.server.storage import User
 from timetric.timestamps import format_iso
 
@@ -118,6 +118,7 @@ def show_problem(
 ) -> None:
     """Answer with a page that tells a problem: one of its own, or the form that it is about."""
     title = problem.members.get("title", HTTPStatus(problem.status).phrase)
+    req.env[REASON] = problem.detail
     resp.status = problem.status
     resp.set_headers(problem.headers)
     show(req, resp, name, problem=problem, title=title, **values)

@@ -10,6 +10,9 @@ MEDIA_TYPE = "application/problem+json"
 #: Where the environ of a request holds the headers that its reply has, whatever becomes of it.
 STAMPS = "timetric.stamps"
 
+#: Where it holds why the request was refused, for the log.
+REASON = "timetric.reason"
+
 #: What each 401 asks for.
 CHALLENGE = 'Basic realm="Timetric"'
 

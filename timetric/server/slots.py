@@ -7,7 +7,7 @@ from http import HTTPStatus
 from threading import BoundedSemaphore
 from typing import TYPE_CHECKING
 
-from timetric.server.problem import Problem
+from timetric.server.problem import REASON, Problem
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -34,18 +34,19 @@ class Slots:
         if not is_upload(environ):
             return self._app(environ, start_response)
         if not self._free.acquire(blocking=False):
-            return self._refuse(start_response)
+            return self._refuse(environ, start_response)
         try:  # whatever becomes of it; all of it has been read when the reply begins
             return self._app(environ, start_response)
         finally:
             self._free.release()
 
-    def _refuse(self, start_response: StartResponse) -> list[bytes]:
+    def _refuse(self, environ: WSGIEnvironment, start_response: StartResponse) -> list[bytes]:
         problem = Problem(
             503,
             f"There are {self._most} uploads at once already; try again.",
             retry_after=_RETRY_AFTER,
         )
+        environ[REASON] = problem.detail
         status = HTTPStatus(problem.status)
         start_response(f"{status.value} {status.phrase}", list(problem.headers.items()))
         return [problem.document()]

@@ -13,7 +13,7 @@ from timetric.server.body import read_query
 from timetric.server.caching import Caching
 from timetric.server.compression import is_packed
 from timetric.server.pages import is_for_a_person, rendered, root
-from timetric.server.problem import Problem
+from timetric.server.problem import REASON, Problem
 from timetric.server.sharing.fluid import fluid
 from timetric.server.sharing.outline import outline, thinned
 from timetric.server.sharing.pictures import label, read_dark, read_window
@@ -46,6 +46,7 @@ class EmbedResource:
             if not is_for_a_person(req):
                 raise
             _show(resp, "gone", root=root(req))
+            req.env[REASON] = problem.detail
             resp.status = problem.status
             return
         query = read_query(req)
