@@ -118,22 +118,14 @@ FORGERIES = [
 ]
 
 
-#: A request, and what the log says of it.
 NO_VALUE = "'…' is no value (a number, null, true or false)."
 NO_TIMESTAMP = "timestamp: '…' is no timestamp (Unix seconds or ISO 8601)."
+#: A request, and what the log says of it.
 REFUSALS = [
     ("1,2\n7,SECRET\n", "text/csv", f"line 2: {NO_VALUE}"),
     ("value=SECRET", FORM, NO_VALUE),
-    (
-        "value=%27SECRET%22%E2%80%A6+SECRET",
-        FORM,
-        "'…' is no value (a number, null, true or false).",
-    ),
-    (
-        "value=1&timestamp=" + "SECRET" * 100,
-        FORM,
-        "timestamp: '…' is no timestamp (Unix seconds or ISO 8601).",
-    ),
+    ("value=%27SECRET%22%E2%80%A6+SECRET", FORM, NO_VALUE),
+    ("value=1&timestamp=" + "SECRET" * 100, FORM, NO_TIMESTAMP),
     ("1,2", "multipart/form-data; boundary=SECRET", "unexpected form structure."),
 ]
 
