@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import unicodedata
 from typing import NamedTuple
-from urllib.parse import quote, urlencode
+from urllib.parse import quote, unquote, urlencode
 
 from timetric.points import Point
 from timetric.server.storage import Series
 
 #: Items of a page, unless it is asked for more or fewer; and at most.
 PER_PAGE, MOST = 20, 100
+
+_BLANKS = " \t\r\n"  # those around a tag that don't belong to it
 
 
 class Asked(NamedTuple):
@@ -95,3 +98,10 @@ def tag_path(*tags: str) -> str:
     """
     once = (quote(tag, safe="").replace(".", "%2E") for tag in tags)
     return f"tags/{';'.join(quote(tag, safe='') for tag in once)}/"
+
+
+def tags_in(path: str) -> tuple[str, ...]:
+    """The tags in what stands behind ``tags/``, which the server has decoded once already."""
+    pieces = (unquote(piece) for piece in path.split(";"))
+    tags = (unicodedata.normalize("NFC", piece).strip(_BLANKS) for piece in pieces)
+    return tuple(dict.fromkeys(tag for tag in tags if tag))

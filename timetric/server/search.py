@@ -6,7 +6,6 @@ import json
 import re
 import unicodedata
 from collections.abc import Callable, Iterable
-from urllib.parse import unquote
 
 import falcon
 from falcon import Request, Response
@@ -16,15 +15,13 @@ from timetric.server.access import series_url
 from timetric.server.body import Fields, read_semicolon_query
 from timetric.server.identity import Identity
 from timetric.server.item import thick_item, thin_item
-from timetric.server.listing import MOST, PER_PAGE, Asked, Item, Listing, tag_path
+from timetric.server.listing import MOST, PER_PAGE, Asked, Item, Listing, tag_path, tags_in
 from timetric.server.pages import OFTEN_ASKED, PageProblem, is_for_a_person, show
 from timetric.server.problem import Problem
 from timetric.server.storage import Search, Series, Storage, User
 
 #: The most that is looked for at once: characters and words of ``q``, and tags.
 LONGEST_Q, _WORDS, _TAGS = 1000, 50, 20
-
-_BLANKS = " \t\r\n"  # those around a tag that don't belong to it
 
 #: The most tags that the page of tags shows.
 MOST_TAGS = 500
@@ -175,11 +172,8 @@ def _words(q: str) -> tuple[str, ...]:
 
 
 def _tags(path: str) -> tuple[str, ...]:
-    """The tags in a path that the server has decoded once already."""
-    pieces = (
-        unicodedata.normalize("NFC", unquote(piece)).strip(_BLANKS) for piece in path.split(";")
-    )
-    tags = tuple(dict.fromkeys(piece for piece in pieces if piece))
+    """Those in a path. Raises Problem."""
+    tags = tags_in(path)
     if len(tags) > _TAGS:
         raise Problem(400, f"There are {len(tags)} tags, and {_TAGS} are allowed.")
     return tags
