@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import platform
 import resource
 import threading
 import time
@@ -136,6 +137,30 @@ def test_more_clients_than_a_shell_lets_a_process_have_files(tmp_path: Path) -> 
         assert exchange(connection, "GET", "/health/", "", {})[0] == 200
         connection.close()
     service.kill()
+
+
+def heaps(pid: int) -> int:
+    """Those that glibc made for threads: 64 MiB each, of which the first part is in use."""
+    size, ends, begun = 64 << 20, set[int](), list[int]()
+    for line in Path(f"/proc/{pid}/maps").read_text().splitlines():
+        place, rights, *_ = line.split()
+        start, end = (int(text, 16) for text in place.split("-"))
+        if rights == "---p":
+            ends.add(end)
+        elif start % size == 0:
+            begun.append(start)
+    return sum(start + size in ends for start in begun)
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="another C library has other heaps")
+def test_threads_share_their_heaps(service: Service) -> None:
+    """What one thread has freed another one can use; else the memory grows for hours."""
+    path = service.create()
+    body = rows({float(t): t / 7 for t in range(30_000)})
+    with ThreadPoolExecutor(16) as pool:
+        sent = [pool.submit(service.send, "POST", path, body) for _ in range(64)]
+        assert {job.result()[0] for job in sent} == {204}
+    assert heaps(service.worker) <= 2
 
 
 def test_uploads_at_once_are_all_stored(service: Service, tmp_path: Path, is_slow: bool) -> None:
