@@ -17,11 +17,13 @@ SERVER = [
     "isal>=1.7,<2" + SERVICE,  # gzip at four times the speed of zlib
     "jinja2>=3.1.6,<4" + SERVICE,
     "numpy>=2" + SERVICE,  # 1.26 crashes on a date that does not exist
-    "oauthlib>=3.2.2,<5" + SERVICE,
+    "oauthlib>=4,<5" + SERVICE,  # older ones have holes in OAuth 2
     "orjson>=3.11.9,<4" + SERVICE,  # older ones write 1e16, where repr and the client write 1e+16
     'pcodec>=1.0.4,<1.1 ; python_version == "3.10"',  # later ones have no wheel for it
     'pcodec>=1.1,<2 ; python_version >= "3.11"',
-    "pillow>=12.3,<14" + SERVICE,  # draws charts as PNG, which is all that networks show of a link
+    # pillow draws charts as PNG, which is all that networks show of a link
+    'pillow>=12.3,<13 ; python_version == "3.10"',  # no later one installs; its holes are unreached
+    'pillow>=13,<14 ; python_version >= "3.11"',
     "prometheus_client>=0.20,<1" + SERVICE,
     "tzdata>=2024.1" + SERVICE,  # time zones and their names, which not every machine has
 ]
@@ -29,9 +31,11 @@ NUMPY = ["numpy>=1.22.1"]
 ARROW = [  # reads large uploads twice as fast
     *NUMPY,
     'pyarrow>=17 ; python_version < "3.10"',
-    'pyarrow>=23.0.1 ; python_version >= "3.10"',
+    'pyarrow>=23.0.1 ; python_version == "3.10"',  # 26 does not install on it
+    'pyarrow>=26 ; python_version >= "3.11"',
 ]
-POSTGRES = ["psycopg[binary]>=3.2,<4" + SERVICE]  # binary: with libpq, which not every machine has
+# binary: with libpq, which not every machine has; older wheels carry a libpq or OpenSSL with holes
+POSTGRES = ["psycopg[binary]>=3.3.9,<4" + SERVICE]
 PANDAS = ["pandas>=2"]
 POLARS = ["polars>=1"]
 WAITRESS = "waitress>=3.0.1,<4"
@@ -46,7 +50,7 @@ TEST = [
     "lxml>=6.1",  # holds feeds against the schema of Atom
     "matplotlib>=3.7",
     "mypy>=1.19",
-    "oauthlib>=3.2.2,<5",  # another's view of our signatures
+    "oauthlib>=4,<5",  # another's view of our signatures
     "openapi-spec-validator>=0.9,<1" + SERVICE,
     "pytest>=9.0.3",
     "pytest-xdist>=3.6",  # a process for each core; most tests wait for others
