@@ -34,6 +34,7 @@ class Proxy:
         self._chance = random.Random(seed)
         self._lock = threading.Lock()
         self._late: list[threading.Thread] = []
+        self._deck: list[Callable[[bytes], bytes]] = []
         self.met: Counter[str] = Counter()
         self.fates: list[Callable[[bytes], bytes]] = [
             self.drop,
@@ -45,9 +46,15 @@ class Proxy:
         ]
 
     def draw(self) -> Callable[[bytes], bytes]:
-        """What becomes of the next request: two in three pass unharmed."""
+        """What becomes of the next request: two in three pass unharmed.
+
+        Dealt from a shuffled deck, so that a few dozen requests meet everything once.
+        """
         with self._lock:
-            fate = self._chance.choice([*self.fates, *[self.forward] * 2 * len(self.fates)])
+            if not self._deck:
+                self._deck = [*self.fates, *[self.forward] * 2 * len(self.fates)]
+                self._chance.shuffle(self._deck)
+            fate = self._deck.pop()
             self.met[fate.__name__] += 1
         return fate
 
