@@ -13,12 +13,16 @@ from tests.proxy import PATIENCE, served
 
 
 class Relay:
-    """``odds`` is the chance that a piece of what passes has a byte changed; ``damaged`` counts."""
+    """One piece in ``each`` of what passes has a byte changed, on average; ``damaged`` counts.
 
-    def __init__(self, url: str, seed: int, odds: float) -> None:
+    The next is at most twice as far, so that a short test meets one.
+    """
+
+    def __init__(self, url: str, seed: int, each: int) -> None:
         self._service = (urlsplit(url).hostname, urlsplit(url).port)
         self._chance = random.Random(seed)
-        self._odds = odds
+        self._each = each
+        self._left = self._chance.randrange(1, 2 * each)
         self._lock = threading.Lock()
         self.damaged = 0
 
@@ -38,16 +42,18 @@ class Relay:
 
     def _damaged(self, piece: bytes) -> bytes:
         with self._lock:
-            if self._chance.random() >= self._odds:
+            self._left -= 1
+            if self._left:
                 return piece
             self.damaged += 1
+            self._left = self._chance.randrange(1, 2 * self._each)
             place, bit = self._chance.randrange(len(piece)), 1 << self._chance.randrange(8)
         return piece[:place] + bytes([piece[place] ^ bit]) + piece[place + 1 :]
 
 
 @contextmanager
-def relay(url: str, seed: int, odds: float) -> Iterator[tuple[str, Relay]]:
+def relay(url: str, seed: int, each: int) -> Iterator[tuple[str, Relay]]:
     """The address of a relay before the service at ``url``, and the relay."""
-    made = Relay(url, seed, odds)
+    made = Relay(url, seed, each)
     with served(made.serve) as here:
         yield here.replace("http:", f"{urlsplit(url).scheme}:"), made

@@ -133,7 +133,7 @@ def test_bytes_are_damaged_under_tls(start: Start, plan: Plan, tmp_path: Path) -
     files = ("--tls-cert", str(tmp_path / "cert.pem"), "--tls-key", str(tmp_path / "key.pem"))
     siege = start(flags=files)
     siege.config["ca_certs"] = str(tmp_path / "ca.pem")
-    with relay(siege.config["url"], int(plan.seed), odds=0.02) as (url, damaging):
+    with relay(siege.config["url"], int(plan.seed), each=50) as (url, damaging):
         siege.stand(befalls.nothing, [through(siege, url)])
     assert_worked(siege)
     assert damaging.damaged > 0
@@ -142,7 +142,7 @@ def test_bytes_are_damaged_under_tls(start: Start, plan: Plan, tmp_path: Path) -
 def test_bytes_are_damaged_in_clear(start: Start, plan: Plan) -> None:
     """Nothing tells all of it; but calls end with an answer or a typed error, and no 500."""
     siege = start()
-    with relay(siege.config["url"], int(plan.seed), odds=0.02) as (url, damaging):
+    with relay(siege.config["url"], int(plan.seed), each=50) as (url, damaging):
         siege.stand(befalls.nothing, [through(siege, url)], is_sure=False)
     assert_worked(siege)
     assert damaging.damaged > 0
