@@ -55,7 +55,6 @@ class Siege:
     ) -> None:
         self.home = home
         self.plan = plan
-        self.store = os.environ.get("TIMETRIC_TEST_STORE", str(home / "data"))
         self.chance = random.Random(plan.seed)
         self.tally = Tally()
         self.disasters = 0
@@ -63,14 +62,15 @@ class Siege:
         self.writes = dict.fromkeys(End, 0)
         self.checks = 0
         self._wrapper = wrapper
-        self._flags = ("--port", str(_free_port()), "--data", self.store, *flags)
+        self._flags = ("--port", str(_free_port()), *flags)
         self.start()
         config = json.loads((home / "config/timetric/config.json").read_text())
         scheme = "https" if "--tls-cert" in flags else "http"
         self.config = {**config, "url": f"{scheme}://{self.service.netloc}/"}
 
     def start(self) -> None:
-        self.service = Service(self.home, self._wrapper, self._flags)
+        store = os.environ.get("TIMETRIC_TEST_STORE")
+        self.service = Service(self.home, self._wrapper, self._flags, store)
 
     def wrap(self, command: Sequence[str]) -> None:
         """Go on with a service that this command runs."""
@@ -159,7 +159,8 @@ class Siege:
     def _check(self) -> None:
         """What is kept is sound, by the command that tells it."""
         self.service.kill()
-        command = [*self._wrapper, SERVICE_PYTHON, "-m", "timetric", "check", "--data", self.store]
+        check = ["check", "--data", str(self.service.place)]
+        command = [*self._wrapper, SERVICE_PYTHON, "-m", "timetric", *check]
         if not self._wrapper:  # what was mounted for the service is gone with it
             subprocess.run(command, cwd=ROOT, check=True, capture_output=True, timeout=10 * HANG)
 
@@ -248,7 +249,7 @@ def full_disk(siege: Siege) -> None:
     """The disk is full to its last page, for a while."""
     pid = str(siege.service.process.pid)
     entered = ["nsenter", "--preserve-credentials", "--user", "--mount", "-t", pid]
-    ballast = Path(siege.store) / "ballast"
+    ballast = Path(siege.service.place) / "ballast"
     subprocess.run([*entered, "dd", "if=/dev/zero", f"of={ballast}", "bs=64k"], capture_output=True)
     time.sleep(siege.chance.uniform(0.2, siege.plan.rest))
     subprocess.run([*entered, "rm", str(ballast)], check=True)
