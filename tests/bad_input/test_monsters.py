@@ -89,8 +89,8 @@ def stream(service: Service, head: str, pieces: Sent) -> bytes:
     host, _, port = service.netloc.rpartition(":")
     credentials = f"Authorization: {service.headers['Authorization']}\r\n"
     with socket.create_connection((host, int(port)), HANG) as sock:
-        sock.sendall(f"{head}Host: {service.netloc}\r\n{credentials}\r\n".encode())
         try:
+            sock.sendall(f"{head}Host: {service.netloc}\r\n{credentials}\r\n".encode())
             for piece in pieces:
                 sock.sendall(piece)
         except (BrokenPipeError, ConnectionResetError):  # it has seen enough
